@@ -1,0 +1,1 @@
+"""The platforms: one file each, found by entry point like anybody's."""

@@ -1,0 +1,1 @@
+"""What platforms share: links and text, feeds, paging, credentials, the meaning of answers."""

@@ -1,0 +1,1 @@
+"""The monitor: polls sources, assesses what they say, opens incidents and tells people."""

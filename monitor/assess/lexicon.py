@@ -1,0 +1,182 @@
+"""The risk rules as they are written in `risks/*.toml`, read once and checked.
+
+A rule says in words what it sees (`find`), what must stand near (`with`), what takes the meaning away (`unless`), whose
+words it applies to, and how bad and how likely a find is. `with` and `unless` name word lists: plain in the same sentence,
+`list@near` in the sentences beside it too, `list@text` anywhere, `a|b` either list. `docs` of each field are in README.toml.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import blake2b
+from importlib.resources import files
+from typing import Any
+
+from monitor.assess.phrases import Index, Lists
+
+RISKS = (
+    "own_reply_phi",
+    "own_post_phi",
+    "privacy_breach_allegation",
+    "self_disclosed_phi",
+    "own_medical_advice",
+    "clinical_harm_allegation",
+    "patient_safety_signal",
+    "misconduct_discrimination",
+    "legal_regulatory_threat",
+    "threat_to_staff",
+    "self_harm_crisis",
+    "account_compromise",
+    "impersonation_misrepresentation",
+    "coordinated_campaign",
+    "review_integrity",
+    "own_reply_conduct",
+    "brand_service_complaint",
+)
+"""The classes of risk, in the order of the taxonomy."""
+
+GUARD = "guard_staff_labor_speech"
+"""Not a risk: what staff say about their work is theirs to say. Its rules silence others."""
+
+SHAPES = ("phone", "email", "identifier", "self_named", "addressed_name", "theme")
+"""What is recognised by its form and not by words; a rule finds it as `<phone>`. See shapes.py."""
+
+_ROLES = ("public", "owner", "owner_reply", "owner_post")
+_MOODS = ("any", "negative", "unpraising")
+_PLACES = ("sentence", "near", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Word lists of which one must (or must not) stand in a place: sentence, near (a sentence to each side) or text."""
+
+    lists: tuple[str, ...]
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LexiconRule:
+    """One way in which a risk shows in words."""
+
+    id: str
+    risk: str
+    means: str
+    role: str
+    find: tuple[str, ...]
+    needs: tuple[Condition, ...] = ()
+    unless: tuple[Condition, ...] = ()
+    impact: int
+    likelihood: float
+    severe: tuple[Condition, ...] = ()
+    negatable: bool = True
+    praise: float = 1.0
+    mood: str = "any"
+    repeated: float | None = None
+    alone: float | None = None
+    despite_guard: bool = False
+    fires: tuple[str, ...] = ()
+    quiet: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lexicon:
+    """All rules, the word lists they share, and the themes (name to phrases). `version` changes with any of them."""
+
+    rules: tuple[LexiconRule, ...]
+    lists: Lists
+    themes: Mapping[str, tuple[str, ...]]
+    common: frozenset[str] = field(repr=False)
+    version: str
+
+    def index(self, phrases: Iterable[tuple[str, int]]) -> Index:
+        """Phrases with their tags, ready to be looked for."""
+        return Index(phrases, self.lists, self.common)
+
+
+@cache
+def lexicon() -> Lexicon:
+    """The lexicon that is installed. Raises ValueError that names the file and rule where something is wrong in it."""
+    folder = files(__package__)
+    shared = folder.joinpath("words.toml").read_text(encoding="utf-8")
+    themes = folder.joinpath("themes.toml").read_text(encoding="utf-8")
+    names = sorted((*RISKS, GUARD))
+    risks = {name: folder.joinpath("risks", f"{name}.toml").read_text(encoding="utf-8") for name in names}
+    digest = blake2b("\0".join((shared, themes, *risks.values())).encode(), digest_size=4).hexdigest()
+    words = tomllib.loads(shared)
+    lists: dict[str, Sequence[str]] = dict(words["lists"])
+    rules: list[LexiconRule] = []
+    for name, text in risks.items():
+        said = tomllib.loads(text)
+        own = said.get("lists", {})
+        if twice := set(own) & set(lists):
+            raise ValueError(f"{name}.toml defines a word list that is there already: {', '.join(sorted(twice))}")
+        lists |= own
+        rules += [_rule(name, said, rule) for rule in said["rules"]]
+    known = Lexicon(
+        rules=tuple(rules),
+        lists=lists,
+        themes={name: tuple(phrases) for name, phrases in tomllib.loads(themes)["themes"].items()},
+        common=frozenset(words["common"]["words"].split()),
+        version=digest,
+    )
+    _check(known)
+    return known
+
+
+def _rule(risk: str, file: Mapping[str, Any], said: Mapping[str, Any]) -> LexiconRule:
+    """One rule, with what its file says for all of them."""
+    known = {"id", "means", "role", "find", "with", "unless", "impact", "likelihood", "severe", "negatable", "praise"}
+    known |= {"mood", "repeated", "alone", "despite_guard", "fires", "quiet"}
+    if unknown := set(said) - known:
+        raise ValueError(f"{risk}.toml, rule {said.get('id')}: {', '.join(sorted(unknown))} is no field of a rule")
+    both = {**file.get("defaults", {}), **said}
+    return LexiconRule(
+        id=f"{risk}.{said['id']}",
+        risk=risk,
+        means=said["means"],
+        role=both["role"],
+        find=tuple(said["find"]),
+        needs=_conditions(said.get("with", ())),
+        unless=_conditions((*file.get("defaults", {}).get("unless", ()), *said.get("unless", ()))),
+        impact=both["impact"],
+        likelihood=both["likelihood"],
+        severe=_conditions(both.get("severe", ())),
+        negatable=both.get("negatable", True),
+        praise=both.get("praise", 1.0),
+        mood=both.get("mood", "any"),
+        repeated=both.get("repeated"),
+        alone=both.get("alone"),
+        despite_guard=both.get("despite_guard", False),
+        fires=tuple(said.get("fires", ())),
+        quiet=tuple(said.get("quiet", ())),
+    )
+
+
+def _conditions(said: Iterable[str]) -> tuple[Condition, ...]:
+    """`"staff|organisation@near"` as lists and place."""
+    parts = (text.partition("@") for text in said)
+    return tuple(Condition(tuple(lists.split("|")), place or "sentence") for lists, _, place in parts)
+
+
+def _check(known: Lexicon) -> None:
+    """Raises ValueError for the first rule that could never be read as it stands."""
+    ids = [rule.id for rule in known.rules]
+    for rule in known.rules:
+        conditions = (*rule.needs, *rule.unless, *rule.severe)
+        wrong = [name for c in conditions for name in c.lists if name not in known.lists and name not in _NAMED]
+        wrong += [c.place for c in conditions if c.place not in _PLACES]
+        wrong += [phrase for phrase in rule.find if phrase.startswith("<") and phrase[1:-1] not in SHAPES]
+        wrong += [said for said, may in ((rule.role, _ROLES), (rule.mood, _MOODS)) if said not in may]
+        if ids.count(rule.id) > 1:
+            wrong.append("its id, which another has too")
+        if not 1 <= rule.impact <= 5 or not 0 < rule.likelihood <= 1:
+            wrong.append("impact (1 to 5) or likelihood (0 to 1)")
+        if wrong:
+            raise ValueError(f"the rule {rule.id} names what is not there: {', '.join(wrong)}")
+
+
+_NAMED = ("our_people", "our_names")
+"""Lists that the configuration fills: the organisation's people and its names."""

@@ -1,0 +1,300 @@
+"""Phrases as a clinician or lawyer can read them, found in a text word by word, without regular expressions.
+
+A phrase is words with blanks between them. Beside plain words there are
+    killed|murdered     either word; words of one alternative are joined, as in no_one|nobody
+    misdiagnos*         any word that begins so
+    {staff}             any word or phrase of the list `staff`
+    maybe?              this word or none
+    _                   any one word
+    #                   any number, $5 and 3rd included
+    ...                 up to three words; ...6 up to six
+A phrase never reaches over the end of a sentence. A text becomes words once; each word is looked up once among the
+*anchors*, the rarest word of each phrase, and only there is the rest of the phrase compared, outwards: the work per word
+is bounded by the phrases that hang on it, whatever a stranger writes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import product
+
+END = "."
+"""The word that stands for the end of a sentence."""
+
+_PATTERN = r"[\w$']+|[.!?;\n]++(?<!\bdr\.)(?<!\bmr\.)(?<!\bms\.)(?<!\bmrs\.)(?<!\bst\.)(?!\d)"
+_WORD = re.compile(_PATTERN)
+_ASCII_WORD = re.compile(_PATTERN, re.ASCII)  # much faster where it may be used
+_EDGE_QUOTES = re.compile(r"(?<!\w)'+|'+(?!\w)")
+_LISTED = re.compile(r"\{([a-z_]+)\}")
+_CHUNK = 48
+"""A sentence longer than this many words counts as several: people forget full stops, and strangers may do so on purpose."""
+
+Lists = Mapping[str, Sequence[str]]
+"""Phrases by the name of their list."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One word of a phrase: one out of `words`, one beginning with a prefix, any one, or a number."""
+
+    words: frozenset[str] = frozenset()
+    prefixes: tuple[str, ...] = ()
+    any: bool = False
+    number: bool = False
+
+    def takes(self, word: str) -> bool:
+        if word in self.words:
+            return True
+        if self.prefixes and word.startswith(self.prefixes):
+            return True
+        if self.number and word.lstrip("$")[:1].isdigit():
+            return True
+        return self.any and word != END
+
+    def rarity(self, common: frozenset[str]) -> float:
+        """How good an anchor this is, lower is better: few words, none of them common."""
+        if not self.words and not self.prefixes:
+            return float("inf")
+        return 1_000 * len(self.words & common) + len(self.words) + 5 * len(self.prefixes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where one of several things may stand: a single word that `step` takes, or one of the `longer` sequences."""
+
+    step: _Step = _Step()
+    longer: tuple[tuple[_Token, ...], ...] = ()
+
+    def rarity(self, common: frozenset[str]) -> float:
+        """That of its worst alternative: an anchor must be found whichever of them stands there."""
+        best = [min(_rarity(token, common) for token in sequence) for sequence in self.longer]
+        single = [self.step.rarity(common)] if self.step != _NOTHING else []
+        return max((*single, *best), default=float("inf")) + sum(1 for _ in best)
+
+
+_Token = _Place | int
+"""A place, or a gap of up to so many words."""
+
+_NOTHING = _Step()
+
+
+def _rarity(token: _Token, common: frozenset[str]) -> float:
+    return float("inf") if isinstance(token, int) else token.rarity(common)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A place as it is met when a phrase is walked in one direction: after up to `gap` other words, a word that `step`
+    takes, or a longer sequence; these are listed by their first word, or in `odd` where that is no plain word."""
+
+    gap: int
+    step: _Step
+    heads: Mapping[str, tuple[tuple[_Part, ...], ...]]
+    odd: tuple[tuple[_Part, ...], ...]
+
+
+def _parts(tokens: Sequence[_Token], way: int) -> tuple[_Part, ...]:
+    """`tokens` in the order in which they are met going `way` (1 or -1), each gap put before what follows it."""
+    found = []
+    gap = 0
+    for token in tokens[::way]:
+        if isinstance(token, int):
+            gap = token
+        else:
+            found.append(_part(token, gap, way))
+            gap = 0
+    return tuple(found)
+
+
+@cache
+def _part(place: _Place, gap: int, way: int) -> _Part:
+    heads: dict[str, tuple[tuple[_Part, ...], ...]] = {}
+    odd = []
+    for sequence in place.longer:
+        parts = _parts(sequence, way)
+        first = parts[0].step
+        if first.prefixes or first.number or first.any or parts[0].heads or parts[0].odd:
+            odd.append(parts)
+        else:
+            for word in first.words:
+                heads[word] = (*heads.get(word, ()), parts)
+    return _Part(gap, place.step, heads, tuple(odd))
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A phrase split at one word of its anchor; `tag` is what it was compiled for."""
+
+    before: tuple[_Part, ...]
+    after: tuple[_Part, ...]
+    tag: int
+
+    def at(self, words: Sequence[str], i: int) -> tuple[int, int] | None:
+        """First word and the one after the last of the phrase whose anchor is word `i`, None where the rest is missing."""
+        end = _walk(words, i + 1, self.after, 0, 1) if self.after else i + 1
+        if end is None:
+            return None
+        start = _walk(words, i - 1, self.before, 0, -1) if self.before else i - 1
+        return None if start is None else (start + 1, end)
+
+
+def _walk(words: Sequence[str], at: int, parts: tuple[_Part, ...], k: int, way: int) -> int | None:
+    """Where `parts` from the `k`th on end when they begin at word `at` and go `way`: the shortest gaps first."""
+    part = parts[k]
+    k += 1
+    for _ in range(part.gap + 1):
+        if not 0 <= at < len(words):
+            return None
+        word = words[at]
+        if part.step.takes(word):
+            end = at + way if k == len(parts) else _walk(words, at + way, parts, k, way)
+            if end is not None:
+                return end
+        for longer in (*part.heads.get(word, ()), *part.odd):
+            end = _walk(words, at, longer, 0, way)
+            if end is not None and k < len(parts):
+                end = _walk(words, end, parts, k, way)
+            if end is not None:
+                return end
+        if word == END:
+            return None
+        at += way
+    return None
+
+
+def tokens(phrase: str, lists: Lists) -> Iterator[tuple[_Token, ...]]:
+    """The phrase's places and gaps; several times where words may be left out. Raises ValueError for what cannot be read."""
+    said = phrase.split()
+    if not said or "?|" in phrase or said[0].startswith("...") or said[-1].startswith("..."):
+        raise ValueError(f"in the phrase {phrase!r} a gap stands at an edge, or a ? within alternatives")
+    places = [list(_token(token, lists)) for token in said]
+    yield from (variant for chosen in product(*places) if (variant := tuple(t for t in chosen if t is not None)))
+
+
+def _token(token: str, lists: Lists) -> Iterator[_Token | None]:
+    if token.endswith("?"):
+        yield None
+        token = token[:-1]
+    if token.startswith("..."):
+        yield int(token[3:] or 3)
+    elif token == "_":  # a wildcard
+        yield _Place(_Step(any=True))
+    else:
+        yield _place(token.split("|"), lists)
+
+
+def _place(alternatives: Sequence[str], lists: Lists) -> _Place:
+    """One place for all the alternatives, those of lists among them."""
+    plain = [word for word in alternatives if "_" not in word.strip("_") and word[0] != "{"]
+    words = {word for word in plain if word != "#" and not word.endswith("*")}
+    prefixes = {word[:-1] for word in plain if word.endswith("*")}
+    number = "#" in plain
+    longer: list[tuple[_Token, ...]] = []
+    for word in alternatives:
+        if listed := _LISTED.fullmatch(word):
+            for sequence in _members(listed[1], lists):
+                if len(sequence) == 1 and isinstance(sequence[0], _Place):
+                    words |= sequence[0].step.words
+                    prefixes |= set(sequence[0].step.prefixes)
+                    longer += sequence[0].longer
+                else:
+                    longer.append(sequence)
+        elif "_" in word.strip("_"):
+            longer.append(tuple(_place([part], lists) for part in word.split("_")))
+    step = _Step(frozenset(words), tuple(sorted(prefixes)), number=number)
+    return _Place(step, tuple(dict.fromkeys(longer)))
+
+
+def _members(name: str, lists: Lists) -> list[tuple[_Token, ...]]:
+    if name not in lists:
+        raise ValueError(f"there is no word list {name!r}")
+    return [variant for phrase in lists[name] for variant in tokens(phrase, lists)]
+
+
+class Index(dict[str, tuple[Phrase, ...]]):
+    """Phrases by the word they hang on. Raises ValueError where `phrases` (text and tag) cannot be read."""
+
+    def __init__(self, phrases: Iterable[tuple[str, int]], lists: Lists, common: frozenset[str]) -> None:
+        super().__init__()
+        self._common = common
+        self._prefixed: list[tuple[tuple[str, ...], Phrase]] = []
+        self._words: dict[str, list[Phrase]] = {}
+        for text, tag in phrases:
+            for variant in tokens(text, lists):
+                self._hang(variant, (), (), tag)
+
+    def _hang(
+        self, sequence: tuple[_Token, ...], before: tuple[_Token, ...], after: tuple[_Token, ...], tag: int
+    ) -> None:
+        """Puts a sequence, which stands between others, under the words of its rarest place."""
+        rarities = [_rarity(token, self._common) for token in sequence]
+        at = rarities.index(min(rarities))
+        place = sequence[at]
+        if isinstance(place, int) or min(rarities) == float("inf"):
+            raise ValueError("a phrase, or one of its alternatives, names no word to look for")
+        before = (*before, *sequence[:at])
+        after = (*sequence[at + 1 :], *after)
+        phrase = Phrase(_parts(before, -1), _parts(after, 1), tag)
+        for word in place.step.words:
+            self._words.setdefault(word, []).append(phrase)
+        if place.step.prefixes:
+            self._prefixed.append((place.step.prefixes, phrase))
+        for longer in place.longer:
+            self._hang(longer, before, after, tag)
+
+    def __missing__(self, word: str) -> tuple[Phrase, ...]:
+        found = list(self._words.get(word, ()))
+        found += [phrase for prefixes, phrase in self._prefixed if word.startswith(prefixes) and phrase not in found]
+        known = tuple(found)
+        if len(word) <= 32:
+            if len(self) >= 65_536:
+                self.clear()
+            self[word] = known
+        return known
+
+    def hits(self, words: Sequence[str], start: int = 0, stop: int | None = None) -> Iterator[tuple[int, int, int]]:
+        """Tag, first word and the one after the last of every phrase whose anchor lies in words[start:stop], in order."""
+        hanging = [self[word] for word in (words if stop is None else words[start:stop])]
+        for i, phrases in enumerate(hanging, start):
+            for phrase in phrases:
+                if span := phrase.at(words, i):
+                    yield (phrase.tag, *span)
+
+
+class Words:
+    """A text as lower-case words and ends of sentences; `spans` gives each word's place in the text."""
+
+    def __init__(self, text: str) -> None:
+        low = text.lower()
+        if len(low) != len(text):  # a few letters, such as a dotted capital I, become two
+            low = "".join(one if len(one := letter.lower()) == 1 else letter for letter in text)
+        low = low.replace("’", "'")
+        self._low = _EDGE_QUOTES.sub(_blank, low) if "'" in low else low
+        self._pattern = _ASCII_WORD if low.isascii() else _WORD
+        self.words = [word if word[0] not in ".!?;\n" else END for word in self._pattern.findall(self._low)]
+
+    @cached_property
+    def spans(self) -> list[tuple[int, int]]:
+        return [match.span() for match in self._pattern.finditer(self._low)]
+
+    @cached_property
+    def sentences(self) -> list[tuple[int, int]]:
+        """First word and the one after the last of each sentence, in order; long ones in chunks."""
+        found = []
+        start = 0
+        for i, word in enumerate(self.words):
+            if word == END or i - start >= _CHUNK:
+                if i > start:
+                    found.append((start, i))
+                start = i + (word == END)
+        if start < len(self.words):
+            found.append((start, len(self.words)))
+        return found
+
+
+def _blank(match: re.Match[str]) -> str:
+    """As many blanks as the match is long: places in the text stay what they are."""
+    return " " * len(match[0])

@@ -1,0 +1,67 @@
+"""What is recognised by its form: telephone numbers, addresses, record numbers, names. Each pattern is bounded.
+
+A shape is looked for only where its telltale character occurs. None of this is a general detector of personal data:
+it finds what a rule needs, beside words of health or in a reply.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_PHONE = re.compile(
+    r"(?<![\w./-])(?:\+?\d{1,2}[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])?\d{3}[.-]\d{4}(?![\w-])"
+    r"|(?<![\w./-])\(?\d{3}\)? ?\d{3} \d{4}(?![\w-])"
+    r"|(?<![\w./-])(?:0\d{4} ?\d{6}|0\d{3} ?\d{3} ?\d{4}|07\d{3} ?\d{3} ?\d{3})(?!\w)"
+)
+_DIGIT = re.compile(r"\d")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
+_IDENTIFIER = re.compile(
+    r"\b(?:(?:mrn|ssn|social security|date of birth|dob|d\.o\.b)(?: id| number| no| num)?\.?(?: is|:| #|#|=){0,2}"
+    r"|(?:record|chart|policy|member|account|case|claim|nhs|hospital|insurance|patient)"
+    r"(?:(?: id| number| no| num)\.?(?: is|:| #|#|=){0,2}| ?[:#=])) ?(?=[a-z]{0,4}[-/]?\d)[\w/-]{5,20}",
+    re.IGNORECASE,
+)
+_SELF_NAMED = re.compile(
+    r"\b(?:[Mm]y name is|I am|I[’']?m|[Tt]his is) ([A-Z][a-z]{1,20}(?: [A-Z]\.?)? [A-Z][a-z]{1,20})\b"
+)
+_NAME = r"[A-Z][a-zé’'-]{1,20}"
+_ADDRESSED = re.compile(
+    rf"(?:^|[.!\n] ?)(?:Hi|Hello|Hey|Dear|Good morning|Good afternoon)[, ] ?({_NAME}(?: {_NAME})?)(?=[ ]?[,.!:;\n–—-])"
+    rf"|\b(?:Mr|Mrs|Ms|Miss)\.? ({_NAME})"
+    rf"|\b[Tt]hank(?:s| you)(?: so much| very much)?,? ({_NAME})(?=[,.!])"
+    rf"|^({_NAME}), (?=we|thank|I\b|your|you|as\b|it\b)"
+)
+_NO_NAME = frozenset(
+    "all again anonymous client clients customer dear doctor dr everybody everyone family folks friend friends google guest hello hi "
+    "ma'am madam member neighbor neighbour parent parents patient patients reviewer reviewers sir sirs team there user valued "
+    "we yelp you unfortunately sorry thanks thank however please sincerely regards our hey facebook".split()
+)
+
+_TELLTALE = {"phone": _PHONE, "identifier": _IDENTIFIER}
+
+
+def shaped(shape: str, text: str, known: frozenset[str] = frozenset()) -> Iterator[tuple[int, int]]:
+    """Places of `shape` in `text`. `known` are words (lower case) that as names tell nothing new: the display name of who
+    is answered, our own people and names. Raises ValueError for a shape that is not known."""
+    if shape == "email":
+        found = _EMAIL.finditer(text) if "@" in text else iter(())
+    elif shape in _TELLTALE:
+        found = _TELLTALE[shape].finditer(text) if _DIGIT.search(text) else iter(())
+    elif shape == "self_named":
+        found = _SELF_NAMED.finditer(text)
+    elif shape == "addressed_name":
+        yield from _names(text, known)
+        return
+    else:
+        raise ValueError(f"there is no shape {shape!r}")
+    yield from (match.span() for match in found)
+
+
+def _names(text: str, known: frozenset[str]) -> Iterator[tuple[int, int]]:
+    """Names by which somebody is addressed, unless every part of one is known."""
+    for match in _ADDRESSED.finditer(text):
+        at = next(i for i, name in enumerate(match.groups(), 1) if name)
+        parts = match[at].lower().split()
+        if parts[0] not in _NO_NAME and not known.issuperset(parts):
+            yield match.span(at)

@@ -1,0 +1,234 @@
+"""Signals: which rules of the lexicon a mention meets, each with the place in the text that shows it.
+
+First the rare words that rules look for; only where one is found are the conditions around it looked at. What stands in a
+sentence is looked up once per list and sentence, so that the work grows with the length of a text and no faster.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Sequence
+
+from monitor.assess.lexicon import GUARD, Condition, Lexicon, LexiconRule
+from monitor.assess.phrases import END, Index, Lists, Words
+from monitor.assess.shapes import shaped
+from monitor.model import Kind, Mention, Signal
+
+_NEGATOR_REACH = 3
+"""A negator so many words before a find takes it back."""
+
+Span = tuple[int, int]
+
+
+class Signals:
+    """The rules that are in force for one organisation, ready to be applied."""
+
+    def __init__(
+        self,
+        lexicon: Lexicon,
+        *,
+        brands: Sequence[str] = (),
+        people: Sequence[str] = (),
+        disabled: Collection[str] = (),
+    ) -> None:
+        """`disabled` are risks or ids of rules. Raises ValueError for one that is not there."""
+        rules = lexicon.rules
+        if unknown := set(disabled) - {r.risk for r in rules} - {r.id for r in rules}:
+            raise ValueError(f"there is no risk or rule {', '.join(sorted(unknown))}; see monitor/assess/risks")
+        self._lists = _Lists(lexicon, brands, people)
+        self._themes = tuple(lexicon.themes)
+        self._negators = frozenset(lexicon.lists["negator"])
+        self._known = frozenset(word for name in (*brands, *people) for word in Words(name).words)
+        self._common = lexicon.common
+        kept = [rule for rule in rules if rule.risk not in disabled and rule.id not in disabled]
+        self._sets = {
+            role: _RuleSet(lexicon, self._lists, [rule for rule in kept if rule.role in roles])
+            for role, roles in _ROLES.items()
+        }
+
+    def find(self, mention: Mention, parent: Mention | None, mood: float) -> tuple[tuple[Signal, ...], tuple[str, ...]]:
+        """The signals, worst first, and the themes of `mention`. `mood` is -1 to 1: how content its author sounds."""
+        read = Words(mention.text)
+        rules = self._sets[_role(mention)]
+        themes, hits = rules.hits(read.words)
+        scene = _Scene(read, self._lists)
+        for number, shape in rules.shapes:
+            hits.setdefault(number, []).extend(self._shaped(shape, scene, mention, parent, themes))
+        signals = []
+        for number, spans in hits.items():
+            rule = rules.rules[number]
+            if signal := self._best(rule, spans, scene, parent, mood):
+                signals.append((rule, signal))
+        if any(rule.risk == GUARD for rule, _ in signals):
+            signals = [(rule, signal) for rule, signal in signals if rule.despite_guard]
+        found = sorted((signal for _, signal in signals), key=lambda s: (-s.score, s.start, s.rule))
+        return tuple(found), tuple(self._themes[k] for k in sorted(themes))
+
+    def _shaped(
+        self, shape: str, scene: _Scene, mention: Mention, parent: Mention | None, themes: dict[int, Span]
+    ) -> Iterator[Span]:
+        """Finds of a shape as spans of words."""
+        if shape == "theme":
+            yield from sorted(themes.values())
+            return
+        known = self._known
+        if shape == "addressed_name" and parent is not None:
+            known = known.union(Words(parent.author or "").words)
+        for start, end in shaped(shape, mention.text, known):
+            yield scene.words_of(start, end)
+
+    def _best(
+        self, rule: LexiconRule, spans: list[Span], scene: _Scene, parent: Mention | None, mood: float
+    ) -> Signal | None:
+        """The rule's worst find, the first of equals; None where none holds."""
+        if (rule.mood == "negative" and mood > -0.2) or (rule.mood == "unpraising" and mood >= _PRAISE):
+            return None
+        best: Signal | None = None
+        for span in spans:
+            if not self._holds(rule, span, scene):
+                continue
+            impact = 5 if any(scene.meets(condition, span) for condition in rule.severe) else rule.impact
+            likelihood = self._likelihood(rule, span, scene, parent) * (rule.praise if mood >= _PRAISE else 1)
+            start, end = scene.place(span)
+            signal = Signal(risk=rule.risk, impact=impact, likelihood=likelihood, start=start, end=end, rule=rule.id)
+            if best is None or signal.score > best.score:
+                best = signal
+            if impact == 5 and rule.repeated is None:
+                break
+        return best
+
+    def _holds(self, rule: LexiconRule, span: Span, scene: _Scene) -> bool:
+        if rule.negatable and self._negated(scene.read.words, span[0]):
+            return False
+        if not all(scene.meets(condition, span) for condition in rule.needs):
+            return False
+        return not any(scene.meets(condition, span) for condition in rule.unless)
+
+    def _negated(self, words: Sequence[str], start: int) -> bool:
+        """Whether a negator stands shortly before word `start`: "did not pull", "never once hurt", and not "not only"."""
+        for i in range(start - 1, max(start - 1 - _NEGATOR_REACH, -1), -1):
+            word = words[i]
+            if word == END:
+                return False
+            if (word in self._negators or word.endswith("n't")) and words[i + 1] not in ("only", "just"):
+                return True
+        return False
+
+    def _likelihood(self, rule: LexiconRule, span: Span, scene: _Scene, parent: Mention | None) -> float:
+        """The rule's own; less where what is found was already said by whom we answer, or nobody can tell."""
+        if rule.alone is not None and (parent is None or not parent.author):
+            return rule.alone
+        if rule.repeated is None or parent is None:
+            return rule.likelihood
+        said = scene.said_by(parent)
+        new = [word for word in scene.read.words[slice(*span)] if word not in said and word not in self._common]
+        return rule.likelihood if new else rule.repeated
+
+
+_PRAISE = 0.6
+"""From this mood on a text is praise. VADER gives it to texts of several kind words and no hard ones."""
+
+_ROLES = {
+    "public": ("public",),
+    "owner_reply": ("owner", "owner_reply"),
+    "owner_post": ("owner", "owner_post"),
+}
+
+
+def _role(mention: Mention) -> str:
+    """Whose words these are: the first question, because the same sentence is harmless from one and not from another."""
+    if not mention.ours:
+        return "public"
+    return "owner_reply" if mention.kind is Kind.COMMENT else "owner_post"
+
+
+class _Lists:
+    """The word lists, each ready to be looked for once it is asked for; the configuration's own names among them."""
+
+    def __init__(self, lexicon: Lexicon, brands: Sequence[str], people: Sequence[str]) -> None:
+        ours = {"our_names": _names(brands), "our_people": _names(people)}
+        self.phrases: Lists = {**lexicon.lists, **ours}
+        self._common = lexicon.common
+        self._indexes: dict[str, Index] = {}
+
+    def index(self, name: str) -> Index:
+        if name not in self._indexes:
+            self._indexes[name] = Index([(phrase, 0) for phrase in self.phrases[name]], self.phrases, self._common)
+        return self._indexes[name]
+
+
+def _names(names: Sequence[str]) -> list[str]:
+    """Names as phrases: their words, and nothing that a phrase would take for a sign."""
+    found = (" ".join(word for word in Words(name).words if word != END) for name in names)
+    return [name for name in found if name and name != "_"]
+
+
+class _RuleSet:
+    """The rules for one role with the index of all they look for. Themes have negative tags."""
+
+    def __init__(self, lexicon: Lexicon, lists: _Lists, rules: list[LexiconRule]) -> None:
+        self.rules = rules
+        found = [(phrase, number) for number, rule in enumerate(rules) for phrase in rule.find]
+        self.shapes = [(number, phrase[1:-1]) for phrase, number in found if phrase.startswith("<")]
+        phrases = [(phrase, number) for phrase, number in found if not phrase.startswith("<")]
+        phrases += [(phrase, -1 - k) for k, name in enumerate(lexicon.themes) for phrase in lexicon.themes[name]]
+        self._index = Index(phrases, lists.phrases, lexicon.common)
+
+    def hits(self, words: Sequence[str]) -> tuple[dict[int, Span], dict[int, list[Span]]]:
+        """The first find of each theme, and the finds of each rule."""
+        themes: dict[int, Span] = {}
+        hits: dict[int, list[Span]] = {}
+        for tag, start, end in self._index.hits(words):
+            if tag < 0:
+                themes.setdefault(-1 - tag, (start, end))
+            else:
+                hits.setdefault(tag, []).append((start, end))
+        return themes, hits
+
+
+class _Scene:
+    """A text while rules look at it: what stands where, remembered."""
+
+    def __init__(self, read: Words, lists: _Lists) -> None:
+        self.read = read
+        self._lists = lists
+        self._present: dict[tuple[str, int, int], bool] = {}
+        self._said: frozenset[str] | None = None
+
+    def meets(self, condition: Condition, span: Span) -> bool:
+        """Whether one of the condition's lists stands in its place around `span`."""
+        sentences = self.read.sentences
+        here = max(bisect_right(sentences, (span[0], len(self.read.words))) - 1, 0)
+        if condition.place == "sentence":
+            window = range(here, here + 1)
+        elif condition.place == "near":
+            window = range(max(here - 1, 0), min(here + 2, len(sentences)))
+        else:
+            return any(self._has(name, 0, len(self.read.words)) for name in condition.lists)
+        return any(self._has(name, *sentences[i]) for i in window for name in condition.lists)
+
+    def _has(self, name: str, start: int, stop: int) -> bool:
+        key = (name, start, stop)
+        if key not in self._present:
+            self._present[key] = next(self._lists.index(name).hits(self.read.words, start, stop), None) is not None
+        return self._present[key]
+
+    def said_by(self, parent: Mention) -> frozenset[str]:
+        """The words of whom we answer, name included."""
+        if self._said is None:
+            self._said = frozenset(Words(f"{parent.author or ''} {parent.title} {parent.text}").words)
+        return self._said
+
+    def place(self, span: Span) -> Span:
+        """Words `span` as characters of the text."""
+        spans = self.read.spans
+        return spans[span[0]][0], spans[span[1] - 1][1]
+
+    def words_of(self, start: int, end: int) -> Span:
+        """The words that hold the characters from `start` to `end`."""
+        spans = self.read.spans
+        first = max(bisect_right(spans, (start, end)) - 1, 0)
+        last = first + 1
+        while last < len(spans) and spans[last][0] < end:
+            last += 1
+        return first, last

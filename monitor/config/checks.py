@@ -1,0 +1,68 @@
+"""What no single value shows: names that nobody has, rules that can never hold, messages that would go nowhere."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+from monitor.config.findings import Finding, Names, nobody, unknown
+from monitor.config.inboxes import inbox_findings
+from monitor.config.mistakes import Loc
+from monitor.config.models import Config, Source
+from monitor.config.rules import rule_findings
+from monitor.config.smtp import smtp_findings
+from monitor.connector import Access
+
+_SHORTEST = timedelta(seconds=30)
+
+
+def findings(config: Config, there: Names, access: Callable[[str], Access | None]) -> Iterator[Finding]:
+    """Everything that is wrong between the values of `config`; `access` is that of a connector, by its name."""
+    for source in config.sources.values():
+        yield from _source(source, config, there, access(source.connector))
+    yield from inbox_findings(config, there)
+    yield from smtp_findings(config)
+    yield from rule_findings(config, there)
+    yield from _appetite(config)
+    yield from _risks(config, there)
+    if "digest" in config.model_fields_set:  # by default it goes to the two inboxes that are missed anyway
+        yield from nobody(("digest", "inboxes"), config.digest.inboxes, there)
+
+
+def _source(source: Source, config: Config, there: Names, access: Access | None) -> Iterator[Finding]:
+    loc: Loc = ("sources", source.name)
+    for index, topic in enumerate(source.topics):
+        if topic not in there.topics:
+            yield unknown((*loc, "topics", index), "topic", topic, there.topics)
+    # A platform is never asked more often than this; what stands on this machine may be.
+    if source.every < _SHORTEST and (access is None or access.kind != "local"):
+        yield Finding(loc=(*loc, "every"), wrong="is shorter than 30 seconds", right='write at least "30s"')
+    if source.backfill > config.retention.mentions:
+        yield Finding(
+            loc=(*loc, "backfill"),
+            wrong="reaches back further than retention.mentions keeps anything",
+            right="shorten it, or keep mentions longer",
+            needs=(("retention",),),
+        )
+    if source.quiet_after is not None and source.quiet_after <= source.every:
+        yield Finding(
+            loc=(*loc, "quiet_after"),
+            wrong="is not longer than every, so that the source would always count as quiet",
+            right='write for example "7d"',
+            needs=((*loc, "every"),),
+        )
+
+
+def _appetite(config: Config) -> Iterator[Finding]:
+    if config.appetite.urgent < config.appetite.notify:
+        yield Finding(
+            loc=("appetite", "urgent"),
+            wrong="is lower than notify, so that nothing would ever be told without hurry",
+            right=f"write at least {config.appetite.notify:g}, at most 25",
+            needs=(("appetite",),),
+        )
+
+
+def _risks(config: Config, there: Names) -> Iterator[Finding]:
+    for risk, override in config.risks.items():
+        yield from nobody(("risks", risk, "inboxes"), override.inboxes or (), there)
+        if risk not in there.risks:
+            yield unknown(("risks", risk), "risk class", risk, there.risks)

@@ -1,0 +1,301 @@
+"""The configuration as frozen models: one class for every table of config.toml."""
+
+from collections.abc import Mapping
+from datetime import time, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationInfo, field_validator
+
+from monitor.config.addresses import Address, Contact, Reachable, Sender
+from monitor.config.database import Database
+from monitor.config.mistakes import wrong
+from monitor.config.options import chosen, installed
+from monitor.config.secrets import Credential, Heartbeat, SigningSecret, WebSecret
+from monitor.config.surroundings import ConfigPath, Name, around, keyed
+from monitor.config.values import (
+    AtLeastOne,
+    Duration,
+    KindName,
+    LevelName,
+    LocalPath,
+    Several,
+    Span,
+    TableName,
+    Text,
+    Weekly,
+    WeeklyAt,
+    Zone,
+)
+from monitor.model import Detail, Rule, Step
+from monitor.topics import Query, QueryError, parse
+
+FALLBACK = {"compliance": "risk", "security": "risk"}
+"""Who is told in place of an inbox that is not configured."""
+
+
+class Table(BaseModel):
+    """A table of the configuration: nothing in it is converted silently, and a key that nobody knows is a mistake."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        arbitrary_types_allowed=True,
+        validate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+
+class Network(Table):
+    """`[network]`: how other hosts see us, and which non-public ones may be reached."""
+
+    contact: Contact = ""
+    allow: Several[Reachable] = ()
+
+
+class Smtp(Table):
+    """`[smtp]`: the mail server that takes our messages."""
+
+    host: Text
+    port: int | None = Field(default=None, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    sender: Sender = Field(alias="from")
+    username: Text | None = None
+    password: Credential | None = None
+    ca_file: LocalPath | None = None
+
+
+class Topic(Table):
+    """`[topics.NAME]`: a boolean query that says what is about us. `text` is the query as it was written."""
+
+    text: str = Field(alias="query")
+    labels: Mapping[Text, Text] = {}
+
+    @field_validator("text")
+    @classmethod
+    def _parses(cls, text: str) -> str:
+        try:
+            parse(text)
+        except QueryError as error:
+            raise wrong(
+                f"the query does not parse ({error})", "see The language of topics in docs/configure.md"
+            ) from None
+        return text
+
+    @cached_property
+    def query(self) -> Query:
+        """The query, ready to match."""
+        return parse(self.text)
+
+
+class Source(Table):
+    """`[sources.NAME]`: a connector with its options, and how often it is asked."""
+
+    name: Name
+    connector: str
+    every: Duration = timedelta(minutes=15)
+    backfill: Span = timedelta(days=30)
+    labels: Mapping[Text, Text] = {}
+    topics: AtLeastOne[str] = ()
+    options: Any = Field(default={}, validate_default=True)
+    enabled: bool = True
+    quiet_after: Duration | None = None
+
+    @field_validator("connector")
+    @classmethod
+    def _installed(cls, name: str, info: ValidationInfo) -> str:
+        return installed(name, info)
+
+    @field_validator("options", mode="plain")
+    @classmethod
+    def _chosen(cls, written: Any, info: ValidationInfo) -> Any:
+        return chosen(info.data.get("connector"), written, info)
+
+
+class Webhook(Table):
+    """`webhook` of an inbox: where signed JSON is posted, and the secret that signs it."""
+
+    url: WebSecret
+    secret: SigningSecret
+
+
+class Chat(Table):
+    """`slack`, `teams` or `discord` of an inbox: the incoming-webhook address, which is a secret itself."""
+
+    url: WebSecret
+
+
+class Escalation(Table):
+    """One entry of `escalate`: who is told when nobody has acknowledged in time."""
+
+    after: Duration
+    to: str
+
+
+_ESCALATIONS: TypeAdapter[list[Escalation]] = TypeAdapter(list[Escalation])
+
+
+class Inbox(Table):
+    """`[inboxes.NAME]`: who is told, how, how much of it, and who is told next."""
+
+    name: Name
+    email: AtLeastOne[Address] = ()
+    webhook: Webhook | None = None
+    slack: Chat | None = None
+    teams: Chat | None = None
+    discord: Chat | None = None
+    folder: LocalPath | None = None
+    escalate: tuple[Step, ...] = ()
+    detail: Annotated[Detail, Field(strict=False)] = Detail.NONE
+    include_drills: bool = True
+
+    @field_validator("escalate", mode="before")
+    @classmethod
+    def _steps(cls, written: Any, info: ValidationInfo) -> Any:
+        if around(info) is None:
+            return written
+        steps = _ESCALATIONS.validate_python(written, context=info.context)
+        return tuple(Step(after=step.after, inbox=step.to) for step in steps)
+
+
+class Appetite(Table):
+    """`[appetite]`: from which score (impact x likelihood, 0 to 25) a signal is told, and from which at once."""
+
+    notify: float = Field(default=6.0, ge=0, le=25)
+    urgent: float = Field(default=15.0, ge=0, le=25)
+
+
+class RiskOverride(Table):
+    """`[risks.CLASS]`: what differs from the built-in rule of a risk class; None leaves it as it is."""
+
+    inboxes: AtLeastOne[str] | None = None
+    ack_within: Duration | None = None
+    enabled: bool = True
+    level: LevelName | None = None
+
+
+class RuleTable(Table):
+    """`[rules.NAME]`: a threshold beyond the built-in rules; its conditions are and-ed."""
+
+    name: Name
+    inboxes: AtLeastOne[str]
+    level: LevelName | None = None
+    group_by: Several[str] = ("location",)
+    kinds: AtLeastOne[KindName] | None = None
+    risk: str | None = None
+    sources: AtLeastOne[str] | None = None
+    ours: bool | None = None
+    stars_below: float | None = None
+    sentiment_below: float | None = None
+    risk_at_least: float = Field(default=0.0, ge=0, le=25)
+    count: int = Field(default=1, ge=1)
+    within: Duration | None = None
+    unanswered_for: Duration | None = None
+    ack_within: Duration | None = None
+
+    def rule(self) -> Rule:
+        """What is written here, as the rule that is judged."""
+        return Rule(
+            name=self.name,
+            inboxes=self.inboxes,
+            level=self.level,
+            group_by=self.group_by,
+            kinds=frozenset(self.kinds) if self.kinds else None,
+            risk=self.risk,
+            sources=frozenset(self.sources) if self.sources else None,
+            ours=self.ours,
+            stars_below=self.stars_below,
+            sentiment_below=self.sentiment_below,
+            score_at_least=self.risk_at_least,
+            count=self.count,
+            within=self.within,
+            unanswered_for=self.unanswered_for,
+            ack_within=self.ack_within,
+        )
+
+
+_RULES: TypeAdapter[dict[TableName, RuleTable]] = TypeAdapter(dict[TableName, RuleTable])
+
+
+class DigestConfig(Table):
+    """`[digest]`: when the week in numbers is sent, and to whom; to nobody with ``inboxes = []``.
+
+    `first`: how long after the first start one is sent ahead of time, so that people see what they will get."""
+
+    at: WeeklyAt = Weekly(weekday=0, time=time(7))
+    inboxes: Several[str] = ("marketing", "risk")
+    first: Duration | None = None
+
+
+class Retention(Table):
+    """`[retention]`: how long what was said is kept. What a platform's terms cut shorter is cut shorter."""
+
+    mentions: Duration = timedelta(days=3 * 366)
+    own_replies: Duration = timedelta(days=6 * 366)
+
+
+class Config(Table):
+    """A whole configuration without a mistake in it. Secrets show themselves only when asked."""
+
+    path: ConfigPath = Path("config.toml")
+    organisation: Text
+    timezone: Zone = Field(default="UTC", validate_default=True)
+    database: Database = Field(default="sqlite:///wellheard.db", validate_default=True, repr=False)
+    brands: Several[Text] = ()
+    people: Several[Text] = ()
+    network: Network = Network()
+    smtp: Smtp | None = None
+    topics: Mapping[TableName, Topic] = {}
+    sources: Annotated[Mapping[TableName, Source], BeforeValidator(keyed)] = {}
+    inboxes: Annotated[Mapping[TableName, Inbox], BeforeValidator(keyed)] = {}
+    appetite: Appetite = Appetite()
+    risks: Mapping[str, RiskOverride] = {}
+    rules: tuple[Rule, ...] = ()
+    digest: DigestConfig = DigestConfig()
+    retention: Retention = Retention()
+    heartbeat: Heartbeat | None = None
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _judged(cls, written: Any, info: ValidationInfo) -> Any:
+        if around(info) is None:
+            return written
+        return tuple(
+            table.rule() for table in _RULES.validate_python(keyed(written, info), context=info.context).values()
+        )
+
+    def inbox(self, name: str) -> Inbox:
+        """The inbox called `name`; compliance and security fall back to risk where they are not configured."""
+        return self.inboxes[name if name in self.inboxes else FALLBACK.get(name, name)]
+
+
+SECTIONS: Mapping[str, type[Table]] = {
+    "": Config,
+    "network": Network,
+    "smtp": Smtp,
+    "topics.*": Topic,
+    "sources.*": Source,
+    "inboxes.*": Inbox,
+    "inboxes.*.webhook": Webhook,
+    "inboxes.*.slack": Chat,
+    "inboxes.*.teams": Chat,
+    "inboxes.*.discord": Chat,
+    "inboxes.*.escalate": Escalation,
+    "appetite": Appetite,
+    "risks.*": RiskOverride,
+    "rules.*": RuleTable,
+    "digest": DigestConfig,
+    "retention": Retention,
+}
+"""Every table of config.toml, by the keys that lead to it; ``*`` stands for a name that the organisation chooses."""
+
+_NOT_WRITTEN = {"name", "path"}
+
+
+def keys(table: type[Table]) -> list[str]:
+    """The keys that may be written in `table`, in the order of the documentation."""
+    fields = table.model_fields.items()
+    return [field.alias or name for name, field in fields if name not in _NOT_WRITTEN]

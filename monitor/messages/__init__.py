@@ -1,0 +1,14 @@
+"""What an incident, a back-fill or a failed delivery looks like to whom it is told: pure functions to a Message."""
+
+from monitor.messages.incidents import incident
+from monitor.messages.notices import backfilled, delivery_failed, test
+from monitor.messages.page import GOOD, TONES, Page, rendered
+from monitor.messages.redaction import redacted
+from monitor.messages.risks import Wording, wording, wordings
+from monitor.messages.text import clean, cut, line
+from monitor.messages.times import lasting, local, stamp, until
+
+__all__ = [
+    "GOOD", "TONES", "Page", "Wording", "backfilled", "clean", "cut", "delivery_failed", "incident", "lasting", "line",
+    "local", "redacted", "rendered", "stamp", "test", "until", "wording", "wordings",
+]  # fmt: skip

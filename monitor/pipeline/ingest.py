@@ -1,0 +1,157 @@
+"""Ingest: match topics, assess, store what is new or changed, forget what is gone, move the cursor: one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from monitor.config import Source
+from monitor.connector import Page
+from monitor.model import Assessment, Labels, Mention, SourceState
+from monitor.pipeline.line import Line
+from monitor.store import Transaction, mentions, sources
+from monitor.store.mentions import Fresh, Known
+
+
+class Ingested(NamedTuple):
+    """How many mentions of a page were new, changed and gone."""
+
+    new: int
+    changed: int
+    gone: int
+
+
+class _About(NamedTuple):
+    """Which topics a mention matched, and what that and its source say of it."""
+
+    topics: tuple[str, ...]
+    labels: Labels
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """A page, sorted: what to insert, what to update, whose reactions to count."""
+
+    new: list[Fresh] = field(default_factory=list)
+    changed: list[tuple[Known, Fresh]] = field(default_factory=list)
+    reactions: dict[int, int] = field(default_factory=dict)
+
+
+def ingest(line: Line, source: Source, state: SourceState, page: Page, *, lease_for: timedelta) -> Ingested:
+    """Stores a page and its cursor in one transaction, with the assessments of its mentions. Raises Superseded."""
+    now = line.now()
+    said = {one.external_id: one for one in map(_storable, page.mentions)}
+    with line.database.write() as tx:
+        found = _sort(line, tx, source, state, said, now)
+        line.reach("before_insert")
+        mentions.add(tx, state.platform, source.name, found.new, now)
+        for old, fresh in found.changed:
+            mentions.change(tx, old, fresh, now)
+        mentions.count_reactions(tx, found.reactions)
+        _adopt(line, tx, state.platform, found.new)
+        gone = mentions.forget(tx, state.platform, page.gone, now)
+        line.reach("before_cursor")
+        sources.move(
+            tx, source.name, line.lease, page.cursor,
+            new=len(found.new), skipped=page.skipped, now=now, until=now + lease_for,
+        )  # fmt: skip
+        line.reach("before_commit")
+    line.reach("after_commit")
+    return Ingested(len(found.new), len(found.changed), gone)
+
+
+def _sort(  # noqa: PLR0917  # the whole of what a page is sorted by
+    line: Line, tx: Transaction, source: Source, state: SourceState, said: Mapping[str, Mention], now: datetime
+) -> _Sorted:
+    stored = mentions.known(tx, state.platform, said)
+    parents = _parents(tx, state.platform, said)
+    found = _Sorted()
+    for key, mention in said.items():
+        old = stored.get(key)
+        if old is None:
+            about = _about(line, source, mention)
+            if about is not None:
+                history = _history(source, state, mention, now)
+                found.new.append(_fresh(line, mention, about, parents, history=history))
+        elif old.gone:
+            continue  # what was purged for a platform's or a person's sake does not rise again
+        elif old.fingerprint != mention.fingerprint:
+            about = _about(line, source, mention) or _About((), source.labels)
+            found.changed.append((old, _edit(old, _fresh(line, mention, about, parents, history=old.history))))
+        elif mention.engagement is not None and mention.engagement != old.engagement:
+            found.reactions[old.id] = mention.engagement
+    return found
+
+
+def _about(line: Line, source: Source, mention: Mention) -> _About | None:
+    """What a mention is about; None where its source names topics and none of them matches."""
+    if not source.topics:
+        return _About((), source.labels)
+    hits = line.topics.match(mention, source=source.name, labels=source.labels, only=source.topics)
+    if not hits:
+        return None
+    labels: dict[str, str] = {}
+    for topic in hits:
+        labels |= line.config.topics[topic].labels
+    return _About(tuple(hits), labels | dict(source.labels))
+
+
+def _fresh(line: Line, mention: Mention, about: _About, parents: Mapping[str, Mention], *, history: bool) -> Fresh:
+    parent = parents.get(mention.parent_id) if mention.parent_id else None
+    return Fresh(
+        mention=mention,
+        assessment=line.assessor.assess(mention, parent),
+        topics=about.topics,
+        labels=about.labels,
+        history=history,
+        judged=history,
+    )
+
+
+def _edit(old: Known, fresh: Fresh) -> Fresh:
+    """An edit of history stays history, unless it made things worse: five stars that become one are news."""
+    if not old.history:
+        return fresh
+    fewer = old.stars is not None and fresh.mention.stars is not None and fresh.mention.stars < old.stars
+    worse = fewer or fresh.assessment.risk_score > old.risk_score
+    return replace(fresh, history=not worse, judged=not worse)
+
+
+def _history(source: Source, state: SourceState, mention: Mention, now: datetime) -> bool:
+    """Whether it was said before we watched: it is counted, and opens nothing."""
+    if mention.published_at < now - source.backfill:
+        return True
+    return state.walked_at is None and mention.published_at < state.created_at
+
+
+def _parents(tx: Transaction, platform: str, said: Mapping[str, Mention]) -> dict[str, Mention]:
+    """What our own replies on this page answer, from the page itself or from the store."""
+    wanted = {one.parent_id for one in said.values() if one.ours and one.parent_id}
+    here = {key: said[key] for key in wanted if key in said}
+    return here | mentions.parents(tx, platform, wanted - here.keys())
+
+
+def _adopt(line: Line, tx: Transaction, platform: str, new: Iterable[Fresh]) -> None:
+    """Assesses own replies again whose parent came only now."""
+    parents = {fresh.mention.external_id: fresh.mention for fresh in new if not fresh.mention.ours}
+    if not parents:
+        return
+    again: dict[int, Assessment] = {}
+    for child in mentions.orphans(tx, platform, parents):
+        if child.mention.parent_id in parents:
+            again[child.id] = line.assessor.assess(child.mention, parents[child.mention.parent_id])
+    mentions.reassess(tx, again, judge=True)
+
+
+def _storable(mention: Mention) -> Mention:
+    """The mention without what no database takes: NUL, and halves of surrogate pairs."""
+    if mention.text.isascii() and mention.title.isascii() and "\0" not in mention.text:
+        return mention if "\0" not in mention.title else replace(mention, title=_clean(mention.title))
+    author = _clean(mention.author) if mention.author else mention.author
+    return replace(mention, text=_clean(mention.text), title=_clean(mention.title), author=author)
+
+
+def _clean(text: str) -> str:
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

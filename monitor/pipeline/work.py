@@ -1,0 +1,95 @@
+"""Work: what people do with incidents, and what the others are told about it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from monitor import rules
+from monitor.model import Incident, Outcome, Reason, State
+from monitor.pipeline import notices
+from monitor.pipeline.line import Line
+from monitor.rules import Told
+from monitor.store import Transaction, incidents, log, outbox
+
+
+class NotPossible(Exception):
+    """What was asked cannot be done; the sentence says why and what can."""
+
+
+def ack(line: Line, key: int, *, by: str, note: str = "") -> Incident:
+    """Takes an incident on: its chain stops. Acknowledging twice changes nothing. Raises NotPossible."""
+    now = line.now()
+    with line.database.write() as tx:
+        incident = _unresolved(tx, key)
+        if incident.state is State.ACKED:
+            return incident
+        taken = replace(incident, state=State.ACKED, acked_at=now, assignee=incident.assignee or by or None)
+        taken = replace(taken, next_step_at=None)
+        incidents.save(tx, taken)
+        log.add(tx, now, "acked", f"incident:{key}", {"note": note}, actor=by or "somebody")
+        return taken
+
+
+def assign(line: Line, key: int, name: str) -> Incident:
+    """Makes an incident somebody's. Raises NotPossible."""
+    with line.database.write() as tx:
+        theirs = replace(_unresolved(tx, key), assignee=name)
+        incidents.save(tx, theirs)
+        log.add(tx, line.now(), "assigned", f"incident:{key}", {"to": name})
+        return theirs
+
+
+def resolve(line: Line, key: int, outcome: Outcome, *, by: str = "", note: str = "") -> Incident:
+    """Ends an incident and tells those who were told that it began. Raises NotPossible."""
+    now = line.now()
+    with line.database.write() as tx:
+        incident = _unresolved(tx, key)
+        ended = replace(rules.resolved(incident, now), outcome=outcome, step=incident.step + 1)
+        incidents.save(tx, ended)
+        log.add(
+            tx, now, "resolved", f"incident:{key}", {"outcome": outcome.value, "note": note}, actor=by or "somebody"
+        )
+        if ended.told_at is not None:
+            notices.incident(line, tx, ended, Told(Reason.RESOLVED, ended.inboxes), now)
+        return ended
+
+
+def silence(line: Line, rule: str, group: str | None, *, until: datetime, why: str) -> int:
+    """Keeps a rule quiet for a while. Raises NotPossible for a rule that does not exist or may never be silenced."""
+    known = line.rules.get(rule)
+    if known is None:
+        raise NotPossible(f"there is no rule {rule!r}; there are: {', '.join(sorted(line.rules))}")
+    if known.unsilenceable:
+        raise NotPossible(f"{rule} may not be silenced: it is about people in danger")
+    now = line.now()
+    with line.database.write() as tx:
+        key = incidents.silence(tx, rule, group, now=now, until=until, why=why)
+        log.add(tx, now, "silenced", f"rule:{rule}", {"group": group, "until": until.isoformat(), "why": why})
+        return key
+
+
+def unsilence(line: Line, key: int) -> None:
+    """Ends a silence early. Raises NotPossible."""
+    with line.database.write() as tx:
+        if not incidents.unsilence(tx, key):
+            raise NotPossible(f"there is no silence {key}; `wellheard silences` lists them")
+        log.add(tx, line.now(), "unsilenced", f"silence:{key}", {})
+
+
+def replay(line: Line, key: str) -> None:
+    """Sends a notification again under its own id. Raises NotPossible."""
+    now = line.now()
+    with line.database.write() as tx:
+        if not outbox.replay(tx, key, now):
+            raise NotPossible(f"there is no notification {key}; `wellheard deliveries` lists them")
+        log.add(tx, now, "replayed", f"notification:{key}", {})
+
+
+def _unresolved(tx: Transaction, key: int) -> Incident:
+    incident = incidents.one(tx, key)
+    if incident is None:
+        raise NotPossible(f"there is no incident {key}; `wellheard incidents` lists them")
+    if incident.state is State.RESOLVED:
+        raise NotPossible(f"incident {key} was resolved already; a relapse is a new incident")
+    return incident

@@ -1,0 +1,385 @@
+"""When is it an incident, and what is said about it: pure. The tables in tests/test_rules.py are its specification."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from monitor.model import Incident, Level, Reason, Rule, SourceState, State, Step, Stored
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+EVERYBODY = "*"
+"""The inbox of a chain's last step: all who were told so far hear that nobody answered."""
+THE_TOLD = ""
+"""The inbox of a chain's first step: those who were told at the opening are reminded."""
+
+SOURCE_FAILING = "source_failing"
+SOURCE_QUIET = "source_quiet"
+
+_NOTIFY_DEFAULT, _URGENT_DEFAULT = 6.0, 15.0
+_CRITICAL = 20.0
+"""The score, of 25, from which an incident is critical: impact 5 at a likelihood of 0.8."""
+
+_GROWTH_PAUSE: Mapping[Level, timedelta] = {
+    Level.CRITICAL: 15 * MINUTE,
+    Level.URGENT: 30 * MINUTE,
+    Level.WARNING: 4 * HOUR,
+    Level.INFO: DAY,
+}
+"""At most one word about growth per incident and pause; what came meanwhile is counted in it."""
+
+
+class _Default(NamedTuple):
+    inboxes: tuple[str, ...]
+    ack_within: timedelta
+    unsilenceable: bool = False
+
+
+# Inboxes and times of /risk/taxonomy.md: who must know, and by when somebody must have answered.
+_DEFAULTS: Mapping[str, _Default] = {
+    "own_reply_phi": _Default(("compliance", "risk", "marketing"), HOUR),
+    "own_post_phi": _Default(("compliance", "risk", "marketing"), HOUR),
+    "privacy_breach_allegation": _Default(("compliance", "risk"), 4 * HOUR),
+    "self_disclosed_phi": _Default(("marketing",), DAY),
+    "own_medical_advice": _Default(("risk", "marketing"), 2 * HOUR),
+    "clinical_harm_allegation": _Default(("risk", "marketing"), 4 * HOUR),
+    "patient_safety_signal": _Default(("risk",), 8 * HOUR),
+    "misconduct_discrimination": _Default(("risk", "compliance"), HOUR),
+    "legal_regulatory_threat": _Default(("risk", "compliance"), 4 * HOUR),
+    "threat_to_staff": _Default(("security", "risk"), 15 * MINUTE, unsilenceable=True),
+    "self_harm_crisis": _Default(("security", "risk"), 15 * MINUTE, unsilenceable=True),
+    "account_compromise": _Default(("security", "marketing"), 15 * MINUTE),
+    "impersonation_misrepresentation": _Default(("marketing", "security"), 4 * HOUR),
+    "coordinated_campaign": _Default(("marketing", "security", "risk"), HOUR),
+    "review_integrity": _Default(("marketing",), DAY),
+    "own_reply_conduct": _Default(("compliance", "marketing"), 4 * HOUR),
+    "brand_service_complaint": _Default(("marketing",), 2 * DAY),
+}
+
+_COMPLAINTS, _COMPLAINTS_WITHIN = 5, DAY
+"""Ordinary complaints are told by their number, never one by one."""
+
+
+def builtin(*, notify: float = _NOTIFY_DEFAULT) -> dict[str, Rule]:
+    """The built-in rule of each risk class, by class: a mention whose signal reaches `notify` (0-25) opens an incident."""
+    rules = {
+        risk: Rule(
+            name=risk,
+            risk=risk,
+            inboxes=default.inboxes,
+            ack_within=default.ack_within,
+            unsilenceable=default.unsilenceable,
+            score_at_least=notify,
+        )
+        for risk, default in _DEFAULTS.items()
+    }
+    complaint = rules["brand_service_complaint"]
+    rules["brand_service_complaint"] = replace(
+        complaint, level=Level.WARNING, score_at_least=0.0, count=_COMPLAINTS, within=_COMPLAINTS_WITHIN
+    )
+    return rules
+
+
+def source_rules(inboxes: tuple[str, ...]) -> dict[str, Rule]:
+    """The rules for sources that fail or fall silent: what we cannot see, somebody must know."""
+    return {
+        name: Rule(name=name, inboxes=inboxes, level=Level.WARNING, group_by=(), ack_within=None)
+        for name in (SOURCE_FAILING, SOURCE_QUIET)
+    }
+
+
+def changed(rule: Rule, *, inboxes: tuple[str, ...] | None, ack_within: timedelta | None, level: Level | None) -> Rule:
+    """A built-in rule with what the configuration changes of it; None leaves a thing as it is."""
+    return replace(
+        rule,
+        inboxes=inboxes if inboxes is not None else rule.inboxes,
+        ack_within=ack_within if ack_within is not None else rule.ack_within,
+        level=level if level is not None else rule.level,
+    )
+
+
+_STAND_INS: Mapping[str, str] = {"compliance": "risk", "security": "risk"}
+
+
+def reachable(rule: Rule, configured: Container[str]) -> Rule:
+    """The rule with inboxes that exist: compliance and security fall back to risk, each inbox is told once."""
+    inboxes = [name if name in configured else _STAND_INS.get(name, name) for name in rule.inboxes]
+    return replace(rule, inboxes=tuple(dict.fromkeys(name for name in inboxes if name in configured)))
+
+
+class Appetite(NamedTuple):
+    """From which score (0-25) an organisation wants to be told, and told at once."""
+
+    notify: float = _NOTIFY_DEFAULT
+    urgent: float = _URGENT_DEFAULT
+
+
+_USUAL = Appetite()
+
+
+class Weight(NamedTuple):
+    """How heavily a mention weighs under a rule: impact 1-5, likelihood 0-1."""
+
+    impact: int
+    likelihood: float
+
+    @property
+    def score(self) -> float:
+        """0 to 25, the scale of the appetite."""
+        return self.impact * self.likelihood * 5
+
+
+_PLAIN = Weight(1, 0.0)
+
+
+def weight(rule: Rule, one: Stored) -> Weight | None:
+    """What `one` weighs under `rule`, None where a condition does not hold. What is unknown satisfies no limit."""
+    said, found = one.mention, one.assessment
+    if rule.kinds is not None and said.kind not in rule.kinds:
+        return None
+    if rule.ours is not None and said.ours is not rule.ours:
+        return None
+    if rule.sources is not None and one.source not in rule.sources:
+        return None
+    if rule.stars_below is not None and (said.stars is None or said.stars >= rule.stars_below):
+        return None
+    if rule.sentiment_below is not None and (found.sentiment is None or found.sentiment >= rule.sentiment_below):
+        return None
+    return _heaviest(rule, one)
+
+
+def _heaviest(rule: Rule, one: Stored) -> Weight | None:
+    signals = [
+        Weight(signal.impact, signal.likelihood)
+        for signal in one.assessment.signals
+        if rule.risk is None or signal.risk == rule.risk
+    ]
+    heaviest = max(signals, key=lambda found: found.score, default=None)
+    if heaviest is None:
+        return _PLAIN if rule.risk is None and not rule.score_at_least else None
+    return heaviest if heaviest.score >= rule.score_at_least else None
+
+
+def group(rule: Rule, one: Stored) -> str:
+    """The group that `one` counts for: the values of the labels in `group_by`, or its source where it has none."""
+    values = [one.labels[name] for name in rule.group_by if name in one.labels]
+    return " / ".join(values) or one.source
+
+
+def by_score(score: float, *, notify: float, urgent: float) -> Level:
+    """The level of a score (0-25) for an organisation with this appetite."""
+    if score >= max(_CRITICAL, urgent):
+        return Level.CRITICAL
+    if score >= urgent:
+        return Level.URGENT
+    return Level.WARNING if score >= notify else Level.INFO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the store knows of a rule and group: the matching mentions in no incident yet and in the rule's window,
+    the heaviest of them, until when it is silenced, and the chains of the inboxes that would be told."""
+
+    fresh: Sequence[int] = ()
+    heaviest: Weight = _PLAIN
+    silent_until: datetime | None = None
+    chain: Sequence[Step] = ()
+    drill: bool = False
+
+
+class Told(NamedTuple):
+    """One thing to say, why, and to which inboxes."""
+
+    reason: Reason
+    inboxes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What becomes of an incident: its new state, the mentions that join it, what is said, and of how many mentions
+    people knew before."""
+
+    incident: Incident
+    attach: Sequence[int] = ()
+    told: tuple[Told, ...] = ()
+    told_before: int = 0
+
+
+def decide(
+    rule: Rule, incident: Incident | None, facts: Facts, now: datetime, appetite: Appetite = _USUAL
+) -> Decision | None:
+    """What to do about `rule` in one group: open, grow, worsen, remind, escalate - or nothing (None)."""
+    if incident is None:
+        return _opened(rule, facts, now, appetite) if len(facts.fresh) >= rule.count else None
+    if incident.state is State.RESOLVED:
+        return None
+    quiet = facts.silent_until is not None and not rule.unsilenceable
+    changed, reason = _joined(rule, incident, facts, now, appetite)
+    told: list[Told] = []
+    if incident.told_at is None and not quiet:
+        told.append(Told(Reason.OPENED, changed.inboxes))
+    elif reason is not None and not quiet:
+        told.append(Told(reason, changed.inboxes))
+    changed, steps = _climbed(changed, now)
+    if not quiet:
+        told.extend(steps)
+    changed = _spoken(changed, told, now) if told else changed
+    changed = replace(changed, next_step_at=_next_look(changed, facts, quiet=quiet))
+    if changed == incident and not facts.fresh:
+        return None
+    return Decision(incident=changed, attach=facts.fresh, told=tuple(told), told_before=incident.told_mentions)
+
+
+def _opened(rule: Rule, facts: Facts, now: datetime, appetite: Appetite) -> Decision:
+    level = _level(rule, facts.heaviest, appetite)
+    incident = Incident(
+        id=0,
+        rule=rule.name,
+        group="",
+        risk=rule.risk,
+        level=level,
+        impact=facts.heaviest.impact,
+        likelihood=facts.heaviest.likelihood,
+        state=State.OPEN,
+        opened_at=now,
+        inboxes=rule.inboxes,
+        chain=chain(rule, facts.chain),
+        ack_due_at=now + rule.ack_within if rule.ack_within else None,
+        mentions=len(facts.fresh),
+        drill=facts.drill,
+    )
+    quiet = facts.silent_until is not None and not rule.unsilenceable
+    told = () if quiet else (Told(Reason.OPENED, rule.inboxes),)
+    incident = _spoken(incident, told, now) if told else incident
+    incident = replace(incident, next_step_at=_next_look(incident, facts, quiet=quiet))
+    return Decision(incident=incident, attach=facts.fresh, told=told)
+
+
+def _level(rule: Rule, heaviest: Weight, appetite: Appetite) -> Level:
+    return rule.level or by_score(heaviest.score, notify=appetite.notify, urgent=appetite.urgent)
+
+
+def chain(rule: Rule, escalations: Sequence[Step]) -> tuple[Step, ...]:
+    """The chain that an incident is born with: a reminder when the acknowledgement is due, the inboxes' own steps in
+    the order of their times, and a last word to all. It is finite, and frozen at the opening."""
+    if rule.ack_within is None:
+        return ()
+    firsts = [Step(after=rule.ack_within, inbox=THE_TOLD)]
+    steps = sorted({*firsts, *escalations}, key=lambda step: (step.after, step.inbox))
+    return (*steps, Step(after=steps[-1].after + rule.ack_within, inbox=EVERYBODY))
+
+
+def _joined(
+    rule: Rule, incident: Incident, facts: Facts, now: datetime, appetite: Appetite
+) -> tuple[Incident, Reason | None]:
+    """The incident with the fresh mentions in it, and whether that is worth a word now."""
+    changed, reason = incident, None
+    if facts.fresh:
+        changed = replace(incident, mentions=incident.mentions + len(facts.fresh))
+        level = _level(rule, facts.heaviest, appetite)
+        if facts.heaviest.score > incident.impact * incident.likelihood * 5:
+            changed = replace(changed, impact=facts.heaviest.impact, likelihood=facts.heaviest.likelihood)
+        if level.rank > incident.level.rank:
+            changed, reason = replace(changed, level=level), Reason.WORSENED
+    if reason is None and changed.mentions > changed.told_mentions and _may_grow(changed, now):
+        reason = Reason.GREW
+    return changed, reason
+
+
+def _may_grow(incident: Incident, now: datetime) -> bool:
+    return incident.told_at is not None and now >= incident.told_at + _GROWTH_PAUSE[incident.level]
+
+
+def _climbed(incident: Incident, now: datetime) -> tuple[Incident, list[Told]]:
+    """Goes up the chain as far as the time has come, as long as nobody has acknowledged."""
+    told: list[Told] = []
+    while incident.state is State.OPEN and incident.chain_step < len(incident.chain):
+        step = incident.chain[incident.chain_step]
+        if now < incident.opened_at + step.after:
+            break
+        inboxes = incident.inboxes if step.inbox in {THE_TOLD, EVERYBODY} else (step.inbox,)
+        reason = Reason.REMINDER if step.inbox == THE_TOLD else Reason.ESCALATED
+        told.append(Told(reason, inboxes))
+        all_told = (*incident.inboxes, *(box for box in inboxes if box not in incident.inboxes))
+        incident = replace(incident, chain_step=incident.chain_step + 1, inboxes=all_told)
+    return incident, told[-1:]  # after a long downtime only the last step due is said, not one mail for each
+
+
+def _spoken(incident: Incident, told: Sequence[Told], now: datetime) -> Incident:
+    return replace(incident, told_at=now, told_mentions=incident.mentions, step=incident.step + len(told))
+
+
+def _next_look(incident: Incident, facts: Facts, *, quiet: bool) -> datetime | None:
+    looks: list[datetime] = []
+    if incident.state is State.OPEN and incident.chain_step < len(incident.chain):
+        looks.append(incident.opened_at + incident.chain[incident.chain_step].after)
+    if quiet and facts.silent_until is not None:
+        looks = [facts.silent_until]
+    elif incident.mentions > incident.told_mentions and incident.told_at is not None:
+        looks.append(incident.told_at + _GROWTH_PAUSE[incident.level])
+    return min(looks, default=None)
+
+
+def resolved(incident: Incident, now: datetime) -> Incident:
+    """The incident at its end: it asks for nothing any more."""
+    return replace(incident, state=State.RESOLVED, resolved_at=now, next_step_at=None)
+
+
+class Breach(NamedTuple):
+    """What is wrong with a source: the rule it breaks and a sentence."""
+
+    rule: str
+    note: str
+
+
+_PATIENCE: Mapping[str, timedelta] = {"Unavailable": HOUR, "Throttled": 2 * HOUR}
+"""How long an outage may last before people hear of it; what only a person can mend is told after the second try."""
+_QUIET_AT_LEAST, _QUIET_FACTOR, _QUIET_KNOWN = DAY, 3, 10
+QUIET_LOOK = _QUIET_AT_LEAST
+"""No source is called silent sooner than this."""
+
+
+def source_breaches(source: SourceState, now: datetime, *, quiet_after: timedelta | None = None) -> list[Breach]:
+    """What is wrong with a source now. Silence is measured against the longest that this source ever kept, three times
+    over, at least a day, and only once it has shown what it is like."""
+    found: list[Breach] = []
+    if source.failing_since is not None:
+        patience = _PATIENCE.get(source.remedy or "", timedelta(0))
+        if source.failures >= 2 and now - source.failing_since >= patience:
+            found.append(Breach(SOURCE_FAILING, source.error or "no reason given"))
+    elif source.last_new_at is not None:
+        learned = max(_QUIET_AT_LEAST, _QUIET_FACTOR * source.longest_gap)
+        known = source.mentions >= _QUIET_KNOWN
+        gap = quiet_after or (learned if known else None)
+        if gap is not None and now - source.last_new_at > gap:
+            found.append(Breach(SOURCE_QUIET, f"nothing new for {_span(now - source.last_new_at)}"))
+    return found
+
+
+def decide_source(rule: Rule, incident: Incident | None, breach: Breach | None, now: datetime) -> Decision | None:
+    """A source's incident: told once, then daily, and once when it is over."""
+    if breach is None:
+        if incident is None:
+            return None
+        over = replace(resolved(incident, now), step=incident.step + 1)
+        return Decision(incident=over, told=(Told(Reason.RESOLVED, incident.inboxes),))
+    if incident is None:
+        opened = Incident(
+            id=0, rule=rule.name, group="", risk=None, level=rule.level or Level.WARNING, impact=2, likelihood=1.0,
+            state=State.OPEN, opened_at=now, inboxes=rule.inboxes, note=breach.note,
+        )  # fmt: skip
+        told = (Told(Reason.OPENED, rule.inboxes),)
+        return Decision(incident=replace(_spoken(opened, told, now), next_step_at=now + DAY), told=told)
+    if incident.state is State.OPEN and incident.told_at is not None and now - incident.told_at >= DAY:
+        told = (Told(Reason.REMINDER, incident.inboxes),)
+        said = replace(_spoken(incident, told, now), note=breach.note, next_step_at=now + DAY)
+        return Decision(incident=said, told=told)
+    return None
+
+
+def _span(gap: timedelta) -> str:
+    hours = int(gap.total_seconds() // 3600)
+    return f"{hours} hours" if hours < 48 else f"{hours // 24} days"

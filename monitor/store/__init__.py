@@ -1,0 +1,8 @@
+"""The only package that speaks SQL: opening, transactions, migrations and backup; its modules hold the statements."""
+
+from sqlalchemy import Connection as Transaction
+
+from monitor.store import incidents, log, mentions, outbox, sources
+from monitor.store.database import Busy, Database, StoreError
+
+__all__ = ["Busy", "Database", "StoreError", "Transaction", "incidents", "log", "mentions", "outbox", "sources"]

@@ -1,0 +1,242 @@
+"""Incidents, the matches they are made of, and silences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from monitor.model import Incident, Level, Outcome, State, Step
+from monitor.schema import incidents, matches, silences
+
+_JUDGE = 0x6A756467
+"""The advisory lock under which PostgreSQL workers judge one after another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A mention that satisfies the conditions of a rule, in one group, with the weight of what it shows."""
+
+    rule: str
+    group: str
+    mention_id: int
+    at: datetime
+    impact: int
+    likelihood: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Quiet for a rule (and a group, or all of them) until a time, with a reason."""
+
+    id: int
+    rule: str
+    group: str | None
+    until: datetime
+    why: str
+
+
+def one_judge(tx: Connection) -> None:
+    """Lets only one worker judge at a time; on SQLite there is only one writer anyway."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(select(func.pg_advisory_xact_lock(_JUDGE)))
+
+
+def match(tx: Connection, found: Sequence[Match]) -> None:
+    """Stores matches; the same rule and mention match once, however often the mention is edited."""
+    if not found:
+        return
+    dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(matches).on_conflict_do_nothing(index_elements=["rule", "mention_id"])
+    rows = [
+        {
+            "rule": one.rule,
+            "group_name": one.group,
+            "mention_id": one.mention_id,
+            "at": one.at,
+            "impact": one.impact,
+            "likelihood": one.likelihood,
+        }
+        for one in found
+    ]
+    tx.execute(statement, rows)
+
+
+def loose(tx: Connection, rule: str, group: str, since: datetime | None) -> list[Match]:
+    """Matches of a rule and group that belong to no incident yet, in the order they were seen."""
+    query = select(matches).where(
+        matches.c.rule == rule, matches.c.group_name == group, matches.c.incident_id.is_(None)
+    )
+    if since is not None:
+        query = query.where(matches.c.at >= since)
+    return [
+        Match(
+            rule=row.rule,
+            group=row.group_name,
+            mention_id=row.mention_id,
+            at=row.at,
+            impact=row.impact,
+            likelihood=row.likelihood,
+        )
+        for row in tx.execute(query.order_by(matches.c.at, matches.c.mention_id))
+    ]
+
+
+def attach(tx: Connection, incident_id: int, rule: str, mention_ids: Sequence[int]) -> None:
+    """Makes matches part of an incident."""
+    for start in range(0, len(mention_ids), 500):
+        some = mention_ids[start : start + 500]
+        tx.execute(
+            update(matches)
+            .where(matches.c.rule == rule, matches.c.mention_id.in_(some))
+            .values(incident_id=incident_id)
+        )
+
+
+def mention_ids(tx: Connection, incident_id: int, *, limit: int | None = None) -> list[int]:
+    """The mentions of an incident, the weightiest first, then the newest."""
+    weight = matches.c.impact * matches.c.likelihood
+    query = select(matches.c.mention_id).where(matches.c.incident_id == incident_id)
+    query = query.order_by(weight.desc(), matches.c.at.desc(), matches.c.mention_id.desc())
+    return list(tx.execute(query if limit is None else query.limit(limit)).scalars())
+
+
+def rules_of(tx: Connection, mention_id: int) -> list[tuple[str, str, int | None]]:
+    """The rules that a mention matched: name, group, and the incident it went into."""
+    query = select(matches.c.rule, matches.c.group_name, matches.c.incident_id)
+    return [tuple(row) for row in tx.execute(query.where(matches.c.mention_id == mention_id).order_by(matches.c.rule))]
+
+
+def unresolved(tx: Connection, rule: str, group: str) -> Incident | None:
+    """The one incident of a rule and group that is not resolved."""
+    query = select(incidents).where(
+        incidents.c.rule == rule, incidents.c.group_name == group, incidents.c.state != State.RESOLVED.value
+    )
+    row = tx.execute(query).first()
+    return incident(row) if row else None
+
+
+def of_rules(tx: Connection, rules: Iterable[str]) -> list[Incident]:
+    """The incidents of these rules that are not resolved."""
+    query = select(incidents).where(incidents.c.rule.in_(sorted(rules)), incidents.c.state != State.RESOLVED.value)
+    return [incident(row) for row in tx.execute(query)]
+
+
+def due(tx: Connection, now: datetime, limit: int) -> list[Incident]:
+    """Incidents whose next step has come, the longest due first."""
+    query = select(incidents).where(incidents.c.next_step_at <= now).order_by(incidents.c.next_step_at).limit(limit)
+    return [incident(row) for row in tx.execute(query)]
+
+
+def overdue(tx: Connection, before: datetime) -> int:
+    """How many incidents' next steps have been due since before `before`."""
+    query = select(func.count()).select_from(incidents).where(incidents.c.next_step_at < before)
+    return int(tx.execute(query).scalar_one())
+
+
+def save(tx: Connection, changed: Incident) -> Incident:
+    """Stores an incident; one with id 0 is new and comes back with its id."""
+    values = _values(changed)
+    if changed.id:
+        tx.execute(update(incidents).where(incidents.c.id == changed.id).values(values))
+        return changed
+    key = tx.execute(insert(incidents).values(values).returning(incidents.c.id)).scalar_one()
+    return one(tx, key) or changed
+
+
+def one(tx: Connection, key: int) -> Incident | None:
+    """The incident of that id."""
+    row = tx.execute(select(incidents).where(incidents.c.id == key)).first()
+    return incident(row) if row else None
+
+
+def listed(tx: Connection, states: Iterable[State] | None, *, since: datetime | None = None) -> list[Incident]:
+    """Incidents in any of `states` (None: all), newest first."""
+    query = select(incidents).order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
+    if states is not None:
+        query = query.where(incidents.c.state.in_([state.value for state in states]))
+    if since is not None:
+        query = query.where(or_(incidents.c.opened_at >= since, incidents.c.resolved_at >= since))
+    return [incident(row) for row in tx.execute(query)]
+
+
+def silence(tx: Connection, rule: str, group: str | None, *, now: datetime, until: datetime, why: str) -> int:
+    """Adds a silence and returns its id."""
+    values = {"rule": rule, "group_name": group, "created_at": now, "until": until, "why": why}
+    return int(tx.execute(insert(silences).values(values).returning(silences.c.id)).scalar_one())
+
+
+def silenced(tx: Connection, now: datetime) -> list[Silence]:
+    """The silences in force, the first to end first."""
+    query = select(silences).where(silences.c.until > now).order_by(silences.c.until)
+    return [
+        Silence(id=row.id, rule=row.rule, group=row.group_name, until=row.until, why=row.why)
+        for row in tx.execute(query)
+    ]
+
+
+def unsilence(tx: Connection, key: int) -> bool:
+    """Ends a silence; False where there is none of that id."""
+    return tx.execute(delete(silences).where(silences.c.id == key)).rowcount == 1
+
+
+def incident(row: Row[Any]) -> Incident:
+    """The incident of a full row."""
+    return Incident(
+        id=row.id,
+        rule=row.rule,
+        group=row.group_name,
+        risk=row.risk,
+        level=Level(row.level),
+        impact=row.impact,
+        likelihood=row.likelihood,
+        state=State(row.state),
+        opened_at=row.opened_at,
+        inboxes=tuple(row.inboxes),
+        chain=tuple(Step(after=timedelta(seconds=after), inbox=inbox) for after, inbox in row.chain),
+        chain_step=row.chain_step,
+        step=row.step,
+        next_step_at=row.next_step_at,
+        ack_due_at=row.ack_due_at,
+        acked_at=row.acked_at,
+        resolved_at=row.resolved_at,
+        outcome=Outcome(row.outcome) if row.outcome else None,
+        assignee=row.assignee,
+        mentions=row.mentions,
+        told_mentions=row.told_mentions,
+        told_at=row.told_at,
+        note=row.note,
+        drill=row.drill,
+    )
+
+
+def _values(one: Incident) -> dict[str, Any]:
+    return {
+        "rule": one.rule,
+        "group_name": one.group,
+        "risk": one.risk,
+        "level": one.level.value,
+        "impact": one.impact,
+        "likelihood": one.likelihood,
+        "state": one.state.value,
+        "opened_at": one.opened_at,
+        "inboxes": one.inboxes,
+        "chain": [(step.after.total_seconds(), step.inbox) for step in one.chain],
+        "chain_step": one.chain_step,
+        "step": one.step,
+        "next_step_at": one.next_step_at,
+        "ack_due_at": one.ack_due_at,
+        "acked_at": one.acked_at,
+        "resolved_at": one.resolved_at,
+        "outcome": one.outcome.value if one.outcome else None,
+        "assignee": one.assignee,
+        "mentions": one.mentions,
+        "told_mentions": one.told_mentions,
+        "told_at": one.told_at,
+        "note": one.note,
+        "drill": one.drill,
+    }

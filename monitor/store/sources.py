@@ -1,0 +1,208 @@
+"""Sources: which are due, who holds them, where their walk stands, since when and why they fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+
+from monitor.connector import Cursor
+from monitor.model import SourceState
+from monitor.schema import sources
+
+
+class Superseded(Exception):  # it is a fact about a lease, not a fault
+    """The lease ran out and somebody else polls this source now: what was fetched is theirs to store."""
+
+
+def sync(tx: Connection, platforms: Mapping[str, str], due_at: Mapping[str, datetime], now: datetime) -> None:
+    """Makes the table's active sources those of the configuration. What left it keeps its state and is not polled."""
+    known = {row.name: row for row in tx.execute(select(sources.c.name, sources.c.active, sources.c.platform))}
+    fresh = [
+        {"name": name, "platform": platform, "created_at": now, "next_poll_at": due_at[name], "cursor": {}}
+        for name, platform in platforms.items()
+        if name not in known
+    ]
+    if fresh:
+        tx.execute(insert(sources), fresh)
+    for name, row in known.items():
+        if row.active != (name in platforms):
+            tx.execute(update(sources).where(sources.c.name == name).values(active=name in platforms))
+        if name in platforms and row.platform != platforms[name]:
+            # Another platform under an old name: its cursor means nothing there.
+            tx.execute(
+                update(sources)
+                .where(sources.c.name == name)
+                .values(platform=platforms[name], cursor={}, walked_at=None, created_at=now)
+            )
+
+
+def ensure(tx: Connection, name: str, platform: str, now: datetime) -> None:
+    """Makes the row of one source where there is none yet."""
+    if one(tx, name) is None:
+        values = {"name": name, "platform": platform, "created_at": now, "next_poll_at": now, "cursor": {}}
+        tx.execute(insert(sources).values(values))
+
+
+def claim(tx: Connection, now: datetime, *, lease: str, until: datetime, limit: int) -> list[SourceState]:
+    """Leases up to `limit` sources that are due and that nobody holds, the longest due first."""
+    free = or_(sources.c.leased_until.is_(None), sources.c.leased_until < now)
+    due = (
+        select(sources.c.name)
+        .where(sources.c.active, sources.c.next_poll_at <= now, free)
+        .order_by(sources.c.next_poll_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    names = [row.name for row in tx.execute(due)]
+    return _lease(tx, names, free, lease, until)
+
+
+def claim_one(tx: Connection, name: str, now: datetime, *, lease: str, until: datetime) -> SourceState | None:
+    """Leases one source whether due or not; None where somebody holds it or it is not known."""
+    free = or_(sources.c.leased_until.is_(None), sources.c.leased_until < now)
+    return next(iter(_lease(tx, [name], free, lease, until)), None)
+
+
+def _lease(tx: Connection, names: Sequence[str], free: Any, lease: str, until: datetime) -> list[SourceState]:
+    if not names:
+        return []
+    taken = tx.execute(
+        update(sources)
+        .where(sources.c.name.in_(names), free)
+        .values(lease=lease, leased_until=until)
+        .returning(*sources.c)
+    )
+    return [state(row) for row in taken]
+
+
+def free_all(tx: Connection) -> None:
+    """Drops every lease: only for the sole daemon of an SQLite file, at its start."""
+    tx.execute(update(sources).values(lease=None, leased_until=None))
+
+
+def move(
+    tx: Connection,
+    name: str,
+    lease: str,
+    cursor: Cursor | None,
+    *,
+    new: int,
+    skipped: int,
+    now: datetime,
+    until: datetime,
+) -> None:
+    """Stores where the walk stands, in the transaction that stores what it found, and holds the lease until `until`.
+    Raises Superseded."""
+    values: dict[str, Any] = {"skipped": sources.c.skipped + skipped, "mentions": sources.c.mentions + new}
+    values["leased_until"] = until
+    if cursor is not None:
+        values["cursor"] = cursor
+    if new:
+        values["last_new_at"] = now
+        values["longest_gap"] = _longest_gap(tx, name, now)
+    moved = tx.execute(update(sources).where(sources.c.name == name, sources.c.lease == lease).values(values))
+    if moved.rowcount != 1:
+        raise Superseded(name)
+
+
+def _longest_gap(tx: Connection, name: str, now: datetime) -> float:
+    """The longest silence, in seconds, that this source has shown; old ones fade, so that habits may change."""
+    row = tx.execute(select(sources.c.last_new_at, sources.c.longest_gap).where(sources.c.name == name)).one()
+    gap = (now - row.last_new_at).total_seconds() if row.last_new_at else 0.0
+    return float(max(gap, row.longest_gap * 0.98))
+
+
+def polled(
+    tx: Connection, name: str, lease: str, *, now: datetime, next_poll_at: datetime, walked: bool = True
+) -> None:
+    """A poll went well: the source is due again, its first walk is over, its failures are forgotten."""
+    tx.execute(
+        update(sources)
+        .where(sources.c.name == name, sources.c.lease == lease)
+        .values(
+            polled_at=now,
+            next_poll_at=next_poll_at,
+            walked_at=func.coalesce(sources.c.walked_at, now) if walked else sources.c.walked_at,
+            failures=0,
+            failing_since=None,
+            error=None,
+            remedy=None,
+            lease=None,
+            leased_until=None,
+        )
+    )
+
+
+def failed(
+    tx: Connection, name: str, lease: str, *, now: datetime, next_poll_at: datetime, error: str, remedy: str
+) -> None:
+    """A poll failed: why, what sort of remedy it needs, and when it is tried again."""
+    tx.execute(
+        update(sources)
+        .where(sources.c.name == name, sources.c.lease == lease)
+        .values(
+            next_poll_at=next_poll_at,
+            failures=sources.c.failures + 1,
+            failing_since=func.coalesce(sources.c.failing_since, now),
+            error=error,
+            remedy=remedy,
+            lease=None,
+            leased_until=None,
+        )
+    )
+
+
+def release(tx: Connection, name: str, lease: str) -> None:
+    """Gives a source back unpolled, as at a shutdown."""
+    tx.execute(
+        update(sources).where(sources.c.name == name, sources.c.lease == lease).values(lease=None, leased_until=None)
+    )
+
+
+def every(tx: Connection, *, active: bool = True) -> list[SourceState]:
+    """All sources by name; those that left the configuration only with `active=False`."""
+    query = select(sources).order_by(sources.c.name)
+    return [state(row) for row in tx.execute(query.where(sources.c.active) if active else query)]
+
+
+def one(tx: Connection, name: str) -> SourceState | None:
+    """The source of that name."""
+    row = tx.execute(select(sources).where(sources.c.name == name)).first()
+    return state(row) if row else None
+
+
+def troubled(tx: Connection, now: datetime, quiet_for: timedelta) -> list[SourceState]:
+    """Sources worth a look: they fail, or they have brought nothing new for `quiet_for`."""
+    silent = and_(sources.c.last_new_at.is_not(None), sources.c.last_new_at < now - quiet_for)
+    query = select(sources).where(sources.c.active, or_(sources.c.failing_since.is_not(None), silent))
+    return [state(row) for row in tx.execute(query)]
+
+
+def overdue(tx: Connection, before: datetime) -> int:
+    """How many sources have been due since before `before` and are still not polled: the daemon's pulse."""
+    query = select(func.count()).where(sources.c.active, sources.c.next_poll_at < before)
+    return int(tx.execute(query).scalar_one())
+
+
+def state(row: Row[Any]) -> SourceState:
+    """The source of a full row."""
+    return SourceState(
+        name=row.name,
+        platform=row.platform,
+        created_at=row.created_at,
+        next_poll_at=row.next_poll_at,
+        cursor=row.cursor,
+        walked_at=row.walked_at,
+        polled_at=row.polled_at,
+        last_new_at=row.last_new_at,
+        longest_gap=timedelta(seconds=row.longest_gap),
+        mentions=row.mentions,
+        skipped=row.skipped,
+        failures=row.failures,
+        failing_since=row.failing_since,
+        error=row.error,
+        remedy=row.remedy,
+    )
