@@ -122,7 +122,7 @@ class Bluesky(Rest):
             url=f"https://bsky.app/profile/{did}/post/{uri.rpartition('/')[2]}",
             published_at=_published(post),
             author=text(author, "handle"),
-            lang=next((lang for lang in langs if isinstance(lang, str)), None) if isinstance(langs, list) else None,
+            lang=text(langs, 0) if langs else None,
             parent_id=text(reply["parent"], "uri") if reply else None,
             ours=ours,
             engagement=total(post, "replyCount", "repostCount", "likeCount", "quoteCount"),

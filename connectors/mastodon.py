@@ -14,7 +14,7 @@ from pydantic import BaseModel, field_validator, model_validator
 from connectors.kit import answer
 from connectors.kit.auth import Bearer
 from connectors.kit.paging import LinkHeader
-from connectors.kit.rest import STRICT, UNREADABLE, Rest, origin, text, total, when
+from connectors.kit.rest import STRICT, UNREADABLE, Rest, origin, text, text_or_none, total, when
 from connectors.kit.text import plain
 from monitor.connector import Access, AuthRejected, Cursor, Malformed, NotPermitted, Page, Secret
 from monitor.model import Json, Kind, Mention
@@ -111,7 +111,7 @@ class Mastodon(Rest):
         """Keep what an account of this instance is called everywhere. Raises one of UNREADABLE."""
         id_, name = text(account, "id"), text(account, "acct")
         if "@" not in name:
-            self.people[id_] = account.get("uri") or f"{self.options.instance}/users/{name}"
+            self.people[id_] = text_or_none(account, "uri") or f"{self.options.instance}/users/{name}"
 
     async def up(self, url: httpx.URL, known: str) -> AsyncIterator[list[Json]]:
         """Yield the newest page and, where that does not reach down to `known`, all pages from there upwards."""
@@ -136,18 +136,18 @@ class Mastodon(Rest):
         status = _status(item)
         if text(status, "visibility") not in ("public", "unlisted") or status.get("reblog"):
             return None
-        account, url = status["account"], status.get("url") or status["uri"]
+        account, url = status["account"], text_or_none(status, "url") or text(status, "uri")
         name = text(account, "acct")
         author = name if "@" in name else f"{name}@{self.host}"
         return Mention(
             external_id=text(status, "uri"),
             kind=Kind.COMMENT if status.get("in_reply_to_id") else Kind.POST,
             text=plain(text(status, "content")),
-            title=text(status, "spoiler_text") if status.get("spoiler_text") else "",
+            title=text_or_none(status, "spoiler_text") or "",
             url=url if url.startswith("https://") else None,
             published_at=when(status["created_at"]),
             author=author,
-            lang=text(status, "language") if status.get("language") else None,
+            lang=text_or_none(status, "language"),
             parent_id=self.parent(status),
             ours=not self.own.isdisjoint({account["id"], name.lower(), author.lower()}),
             engagement=total(status, "replies_count", "reblogs_count", "favourites_count"),
@@ -159,7 +159,7 @@ class Mastodon(Rest):
 
         It is known if this poll saw it, and made as Mastodon makes it if its author belongs to the instance; else it is
         an address on the instance that leads there, which stays the same but is nobody's `external_id`."""
-        id_ = status.get("in_reply_to_id")
+        id_ = text_or_none(status, "in_reply_to_id")
         if not id_:
             return None
         author = self.people.get(status.get("in_reply_to_account_id"), self.options.instance)

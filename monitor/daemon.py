@@ -42,6 +42,7 @@ class Engine:
     polling: set[asyncio.Task[None]] = field(default_factory=set)
     passed: dict[str, float] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    looking: set[asyncio.Task[None] | None] = field(default_factory=set)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     judging: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -116,6 +117,8 @@ async def _guarded(engine: Engine, name: str, look: Callable[[Engine], Awaitable
     """The one wrapper around every look: a fault is logged and the others go on."""
     if engine.stopping.is_set():
         return
+    task = asyncio.current_task()
+    engine.looking.add(task)
     try:
         await look(engine)
     except Exception as error:  # noqa: BLE001  # whatever it was, the next look may succeed
@@ -127,6 +130,8 @@ async def _guarded(engine: Engine, name: str, look: Callable[[Engine], Awaitable
         if name in engine.broken:
             engine.broken.discard(name)
             say.info("look_recovered", look=name)
+    finally:
+        engine.looking.discard(task)
 
 
 async def _look_for_polls(engine: Engine) -> None:
@@ -142,7 +147,7 @@ async def _look_for_polls(engine: Engine) -> None:
 
 def _any_source_due(line: Line) -> bool:
     with line.database.read() as tx:
-        return sources.overdue(tx, line.now()) > 0
+        return sources.any_due(tx, line.now())
 
 
 async def _poll(engine: Engine, state: SourceState) -> None:
@@ -225,8 +230,9 @@ async def _drain(engine: Engine, clock: AsyncIOScheduler) -> None:
     clock.pause()
     for task in engine.polling:
         task.cancel()
-    if engine.polling:
-        await asyncio.wait(list(engine.polling), timeout=_DRAIN)
+    # APScheduler would cancel a look half-way: let them end first.
+    if looking := [task for task in engine.looking if task is not None]:
+        await asyncio.wait(looking, timeout=_DRAIN)
     try:
         async with asyncio.timeout(_DRAIN):
             await finish(engine.line)

@@ -79,7 +79,7 @@ webhook = { url = { env = "HOOK_URL" }, secret = { env = "HOOK_SECRET" } }
 teams = { url = { file = "hidden" } }
 escalate = [{ after = "30m", to = "director" }, { after = "2h", to = "marketing" }]
 detail = "full"
-include_drills = false"""
+"""
     inbox = read(tmp_path, {"inboxes.risk": text.strip(), "inboxes.director": 'folder = "/tmp"'}).inboxes["risk"]
     assert (inbox.name, inbox.email, inbox.folder) == ("risk", ("risk@practice.example",), tmp_path / "mail" / "risk")
     assert inbox.webhook is not None
@@ -91,7 +91,7 @@ include_drills = false"""
         Step(after=timedelta(minutes=30), inbox="director"),
         Step(after=timedelta(hours=2), inbox="marketing"),
     )
-    assert (inbox.detail, inbox.include_drills, inbox.slack, inbox.discord) == (Detail.FULL, False, None, None)
+    assert (inbox.detail, inbox.slack, inbox.discord) == (Detail.FULL, None, None)
 
 
 def test_a_rule_is_the_one_that_is_judged(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 from copy import deepcopy
@@ -12,11 +13,13 @@ from typing import Any, ClassVar
 
 import httpx
 import pytest
+from hypothesis import given, settings
 
 from connectors.mastodon import Mastodon
 from monitor.connector import AuthRejected, Malformed, NotPermitted, Secret, Throttled
 from monitor.model import Kind
-from monitor.testing import FLOOR, NOW, ConnectorContract, Said, Traffic
+from monitor.testing import FLOOR, NOW, ConnectorContract, Refusal, Said, Traffic
+from tests.spoiling import is_sound, spoilt
 
 FIXTURES = Path(__file__).parent / "fixtures" / "mastodon"
 STATUS = json.loads((FIXTURES / "status.json").read_text())
@@ -25,6 +28,11 @@ HOST = "https://social.example"
 TAG = f"{HOST}/api/v1/timelines/tag/PracticeHospital"
 TOLD = f"{HOST}/api/v1/notifications"
 ID = 10**17
+PATIENCE = httpx.Response(
+    429,
+    headers={"x-ratelimit-reset": "2026-08-01T14:00:00.500Z", "date": "Sat, 01 Aug 2026 13:58:30 GMT"},
+    json={"error": "Too many requests"},
+)
 
 
 def status(n: int, **changes: Any) -> dict[str, Any]:
@@ -82,6 +90,11 @@ class TestMastodonHashtag(ConnectorContract):
 class TestMastodonMentions(ConnectorContract):
     connector = Mastodon
     options: ClassVar = {"instance": HOST, "mentions": True, "token": Secret("t0p-s3cret-token")}
+    refusals: ClassVar = {
+        "429 reset": Refusal(name="429 reset", answer=PATIENCE, raises=Throttled, wait=timedelta(seconds=90.5)),
+        # What some versions say to the token of an app, and what a status alone says in every language.
+        "422": Refusal(name="422", answer=httpx.Response(422, json={"error": "認証が必要です"}), raises=NotPermitted),
+    }
 
     def raw(self, said: Said) -> Any:
         content = f"<p>{html.escape(said.text)}</p>"
@@ -213,9 +226,8 @@ async def test_the_token_is_sent_in_the_header_only():
 
 
 async def test_a_wait_is_read_from_the_reset_of_the_limit():
-    limit = {"x-ratelimit-reset": "2026-08-01T14:00:00.500Z", "date": "Sat, 01 Aug 2026 13:58:30 GMT"}
     with pytest.raises(Throttled) as raised:
-        await polled(Traffic((TAG, httpx.Response(429, headers=limit, json={"error": "Too many requests"}))))
+        await polled(Traffic((TAG, PATIENCE)))
 
     assert raised.value.wait == timedelta(seconds=90.5)
 
@@ -229,14 +241,14 @@ async def test_a_quiet_poll_is_one_request():
 
 
 async def test_a_gap_is_walked_upwards_until_a_page_is_empty():
-    cursor = {"tag:PracticeHospital": str(ID + 2)}
+    cursor = {"instance": HOST, "tag:PracticeHospital": str(ID + 2)}
     traffic = Traffic((TAG, listing([status(n) for n in range(1, 13)])))
     pages, mentions = await polled(traffic, cursor)
 
     asked = [request.url.params.get("min_id") for request in traffic.requests]
     assert asked == [None, *(str(ID + n) for n in (2, 5, 8, 11, 12))]
     assert numbers(mentions) == list(range(3, 13))
-    assert pages[-1].cursor == {"tag:PracticeHospital": str(ID + 12)}
+    assert pages[-1].cursor == {"instance": HOST, "tag:PracticeHospital": str(ID + 12)}
 
 
 async def test_what_is_federated_late_below_the_cursor_is_found_on_the_newest_page():
@@ -258,15 +270,38 @@ async def test_an_edit_is_seen_on_the_newest_page():
 
 async def test_the_status_of_the_cursor_may_be_deleted():
     there = listing([status(n) for n in (1, 2, 4, 5, 6, 7, 8)])
-    _, mentions = await polled(Traffic((TAG, there)), {"tag:PracticeHospital": str(ID + 3)})
+    _, mentions = await polled(Traffic((TAG, there)), {"instance": HOST, "tag:PracticeHospital": str(ID + 3)})
 
     assert numbers(mentions) == [4, 5, 6, 7, 8]
+
+
+async def test_a_cursor_of_another_instance_is_none():
+    cursor = {"instance": "https://former.example", "tag:PracticeHospital": str(ID + 9)}
+    pages, mentions = await polled(Traffic((TAG, listing([status(n) for n in range(1, 6)]))), cursor)
+
+    assert numbers(mentions) == [1, 2, 3, 4, 5]
+    assert pages[-1].cursor == {"instance": HOST, "tag:PracticeHospital": str(ID + 5)}
+
+
+async def test_whose_the_token_is_is_asked_again_until_a_poll_has_succeeded():
+    refused = httpx.Response(401, json={"error": "no"})
+    traffic = Traffic((TAG, [status(1, account=ACCOUNT)]), who())
+    traffic.exchanges[:0] = [who(refused), (TAG, refused)]
+    async with traffic.client() as client:
+        options = Mastodon.Options(instance=HOST, hashtags=("PracticeHospital",), token=Secret("x"))
+        connector = Mastodon(options, client)
+        with pytest.raises(AuthRejected):
+            _ = [page async for page in connector.poll({}, FLOOR)]
+        del traffic.exchanges[:2]
+        [mention] = [mention async for page in connector.poll({}, FLOOR) for mention in page.mentions]
+
+    assert mention.ours
 
 
 async def test_an_empty_instance_ends_the_walk():
     pages, _ = await polled(Traffic((TAG, [])))
 
-    assert pages[-1].cursor == {}
+    assert pages[-1].cursor == {"instance": HOST}
 
 
 async def test_ids_of_other_servers_are_taken_as_they_are():
@@ -274,7 +309,7 @@ async def test_ids_of_other_servers_are_taken_as_they_are():
     pages, _ = await polled(Traffic((TAG, flake)))
     again, mentions = await polled(Traffic((TAG, flake)), pages[-1].cursor)
 
-    assert again[-1].cursor == {"tag:PracticeHospital": "AbCdEf9"}
+    assert again[-1].cursor == {"instance": HOST, "tag:PracticeHospital": "AbCdEf9"}
     assert numbers(mentions) == [1, 2]
 
 
@@ -285,12 +320,12 @@ async def test_a_first_walk_over_several_listings_has_a_cursor_only_at_its_end()
     pages, mentions = await polled(traffic, token=Secret("x"), mentions=True)
 
     assert [page.cursor is None for page in pages] == [True] * (len(pages) - 1) + [False]
-    assert pages[-1].cursor == {"tag:PracticeHospital": str(ID + 5), "mentions": "4"}
+    assert pages[-1].cursor == {"instance": HOST, "tag:PracticeHospital": str(ID + 5), "mentions": "4"}
     assert numbers(mentions) == [1, 2, 3, 4, 5]
 
 
 async def test_later_walks_hand_over_each_listing_so_that_a_broken_one_holds_up_no_other():
-    cursor = {"tag:PracticeHospital": str(ID + 1), "mentions": "1"}
+    cursor = {"instance": HOST, "tag:PracticeHospital": str(ID + 1), "mentions": "1"}
     traffic = Traffic(who(), (TAG, listing([status(1), status(2)])), (TOLD, 503))
     async with traffic.client() as client:
         options = Mastodon.Options(instance=HOST, hashtags=("PracticeHospital",), mentions=True, token=Secret("x"))
@@ -299,7 +334,7 @@ async def test_later_walks_hand_over_each_listing_so_that_a_broken_one_holds_up_
         with pytest.raises(Exception, match="503"):
             await anext(walk)
 
-    assert pages[-1].cursor == {"tag:PracticeHospital": str(ID + 2), "mentions": "1"}
+    assert pages[-1].cursor == {"instance": HOST, "tag:PracticeHospital": str(ID + 2), "mentions": "1"}
 
 
 async def test_an_account_is_looked_up_once_and_read_without_boosts():
@@ -367,3 +402,20 @@ def test_the_pages_of_the_fake_instance_meet_without_gap():
 
     assert [int(one["id"]) - ID for one in page] == [5, 4, 3]
     assert all(int(upper["id"]) > int(lower["id"]) for upper, lower in pairwise(page))
+
+
+@settings(max_examples=300, deadline=None)
+@given(spoilt(notification(2, in_reply_to_id="1", in_reply_to_account_id="2", spoiler_text="x")), spoilt(status(3)))
+def test_whatever_an_instance_sends_costs_no_more_than_itself(one, other):
+    async def read() -> Any:
+        async with Traffic().client() as client:
+            connector = Mastodon(Mastodon.Options(instance=HOST, hashtags=("x",)), client)
+            items = [one, status(1), other]
+            return connector.page(items, datetime.min.replace(tzinfo=UTC)), connector.arrivals(items)
+
+    page, arrivals = asyncio.run(read())
+
+    assert all(is_sound(mention) for mention in page.mentions)
+    assert 1 in numbers(mention for mention in page.mentions if mention.url == "https://elsewhere.example/@maple/1")
+    assert len(page.mentions) + page.skipped <= 3
+    assert arrivals

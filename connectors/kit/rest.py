@@ -159,12 +159,17 @@ def when(text: str) -> datetime:
     return aware(datetime.fromisoformat(text))
 
 
-def text(item: Json, key: str) -> str:
+def text(item: Json, key: str | int) -> str:
     """Read the text under `key`, without what no database takes. Raises one of UNREADABLE where there is none."""
     value = item[key]
     if not isinstance(value, str):
         raise TypeError(f"{key} is no text")
     return value.replace("\0", "").encode("utf-8", "replace").decode()  # JSON can spell half a surrogate pair
+
+
+def text_or_none(item: Json, key: str) -> str | None:
+    """Read the text under `key` where there is one that is not empty. Raises one of UNREADABLE for anything else."""
+    return text(item, key) if item.get(key) else None
 
 
 def total(item: Json, *keys: str) -> int | None:

@@ -18,6 +18,8 @@ from monitor.connector import Malformed
 from monitor.model import Json, Kind, Mention
 
 _MISTAKES_TOLD = 5
+_PREFIX = re.compile("^(?:Value error, |Input |String )")
+"""Of pydantic's sentences, which here begin with the key."""
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _AT = re.compile(r"(?P<sign>[+-])(?=[0-9])" + "".join(rf"(?:(?P<{unit}>[0-9]{{1,4}}){unit})?" for unit in _UNITS))
 
@@ -40,7 +42,7 @@ class Step(BaseModel):
     """One thing that happens to the mention `id`, at a time counted from the start of the scenario."""
 
     model_config = STRICT
-    id: str = Field(min_length=1, max_length=100)
+    id: str = Field(pattern=r"^[\w.-]{1,100}$")
     at: Annotated[timedelta, BeforeValidator(_span)]
 
 
@@ -125,55 +127,56 @@ def _changed(mention: Mention, change: Change) -> Mention:
     return replace(mention, **change.model_dump(exclude={"id", "at", "shows"}, exclude_none=True))
 
 
+_Placed = tuple[Step, str]
+"""A step, and in words where it is written."""
+
+
 def read(written: bytes, name: str) -> Script:
-    """Read a scenario, TOML with the tables of `_TABLES`. Raises Malformed that says what is wrong and in which line,
-    and repeats nothing that is said in it."""
+    """Read a scenario: TOML with the tables `[[mention]]`, `[[change]]` and `[[gone]]`, whose keys are the fields of
+    Said, Change and Gone. Raises Malformed that says what is wrong and in which line, and repeats nothing of a text."""
     try:
         text = written.decode()
         tables = tomllib.loads(text)
     except UnicodeDecodeError:
         raise Malformed(f"{name} is no UTF-8: save it as such") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise Malformed(f"{name} is no TOML: {error}") from None
-    entries, mistakes = _entries(text, tables)
-    steps = sorted(entries, key=lambda step: step.at)
+    steps, mistakes = _steps(text, tables)
+    steps.sort(key=lambda placed: placed[0].at)
     mistakes = mistakes or [*_unplayable(steps)]
     if mistakes:
         more = f"; and {len(mistakes) - _MISTAKES_TOLD} more" if len(mistakes) > _MISTAKES_TOLD else ""
         raise Malformed(f"{name}: {'; '.join(mistakes[:_MISTAKES_TOLD])}{more}")
-    return Script(name.removesuffix(".toml"), tuple(steps))
+    return Script(name.removesuffix(".toml"), tuple(step for step, _ in steps))
 
 
-def _entries(text: str, tables: Mapping[str, Json]) -> tuple[list[Step], list[str]]:
+def _steps(text: str, tables: Mapping[str, Json]) -> tuple[list[_Placed], list[str]]:
     """The steps that can be read, and what is wrong with the others."""
-    mistakes = [
-        f"{key[:40]!r} is no table here; there are {', '.join(_TABLES)}" for key in tables if key not in _TABLES
-    ]
-    steps: list[Step] = []
+    unknown = tables.keys() - _TABLES.keys()
+    mistakes = [f"{key[:40]!r} is no table here; there are {', '.join(_TABLES)}" for key in sorted(unknown)]
+    steps: list[_Placed] = []
     for table, kind in _TABLES.items():
         entries = tables.get(table, [])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             mistakes.append(f"{table} is written [[{table}]]")
             continue
-        for entry, line in zip(entries, _lines(text, table, len(entries)), strict=True):
+        for entry, place in zip(entries, _places(text, table, entries), strict=True):
             try:
-                steps.append(kind.model_validate(entry))
+                steps.append((kind.model_validate(entry), place))
             except ValidationError as error:
-                mistakes += [f"{line}[[{table}]] {_id(entry)}{wrong}" for wrong in _wrong(error, kind)]
-    if not any(isinstance(step, Said) for step in steps) and not mistakes:
+                mistakes += [place + wrong for wrong in _wrong(error, kind)]
+    if not mistakes and not any(isinstance(step, Said) for step, _ in steps):
         mistakes.append("it has no [[mention]]")
     return steps, mistakes
 
 
-def _lines(text: str, table: str, count: int) -> list[str]:
-    """Where each entry of a table begins, in words; nothing where that cannot be told for sure."""
-    heading = re.compile(rf"\s*\[\[\s*{table}\s*\]\]")
-    found = [f"line {number}: " for number, line in enumerate(text.splitlines(), 1) if heading.match(line)]
-    return found if len(found) == count else [""] * count
-
-
-def _id(entry: Mapping[str, Json]) -> str:
-    return f"{entry['id'][:40]!r}: " if isinstance(entry.get("id"), str) else ""
+def _places(text: str, table: str, entries: list[Mapping[str, Json]]) -> Iterator[str]:
+    """Where each entry of a table is written; without the line where that cannot be told for sure."""
+    heading = re.compile(rf"[ \t]*\[\[[ \t]*{table}[ \t]*\]\]")
+    lines = [f"line {number}: " for number, line in enumerate(text.split("\n"), 1) if heading.match(line)]
+    for entry, line in zip(entries, lines if len(lines) == len(entries) else [""] * len(entries), strict=True):
+        name = f" {entry['id'][:40]!r}" if isinstance(entry.get("id"), str) else ""
+        yield f"{line}[[{table}]]{name}: "
 
 
 def _wrong(error: ValidationError, kind: type[Step]) -> Iterator[str]:
@@ -184,24 +187,24 @@ def _wrong(error: ValidationError, kind: type[Step]) -> Iterator[str]:
         elif one["type"] == "missing":
             yield f"{key} is missing"
         else:
-            yield f"{key} {one['msg'].removeprefix('Value error, ').replace('Input should', 'should')}"
+            yield f"{key} {_PREFIX.sub('', one['msg'])}"
 
 
-def _unplayable(steps: list[Step]) -> Iterator[str]:
+def _unplayable(steps: list[_Placed]) -> Iterator[str]:
     """What cannot happen, in the order in which it should: nothing is changed, answered or gone that is not there."""
     known: set[str] = set()
     there: set[str] = set()
-    for step in steps:
+    for step, place in steps:
         if isinstance(step, Said):
             if step.id in known:
-                yield f"{step.id[:40]!r}: another mention has this id"
+                yield f"{place}another mention has this id"
             if step.reply_to is not None and step.reply_to not in known:
-                yield f"{step.id[:40]!r}: reply_to names no mention that was said before"
+                yield f"{place}reply_to names no mention that was said before"
             known.add(step.id)
             there.add(step.id)
         elif step.id not in there:
-            yield f"{step.id[:40]!r}: is changed or gone, but not there at that time"
+            yield f"{place}no such mention is there at that time"
         elif isinstance(step, Gone):
             there.discard(step.id)
         elif step.model_fields_set <= {"id", "at", "shows"}:
-            yield f"{step.id[:40]!r}: its change changes nothing"
+            yield f"{place}changes nothing"

@@ -1,4 +1,4 @@
-"""Which language a text is in, as far as a look at its letters and commonest words can tell: is it one VADER can read?
+"""Which language a text is in, as far as a look at its letters and commonest words can tell.
 
 Each word votes for the languages it is known in; the votes travel packed in one integer, a byte for each language, so
 that a text costs one look-up and one addition a word. This names seven languages of Latin script and those with a
@@ -24,7 +24,7 @@ _READ = 80
 
 _NOISE = re.compile(r"(?:https?://|www\.)\S+|[@#][\w.@-]+|&\w+;|<[^<>]{0,40}>")
 _LETTERS = re.compile(r"[^\W\d_]")
-_EDGES = "\"'“”‘’«»„¿¡!?.,;:()[]{}<>*_-–—…/\\|~`+=&%$£€0123456789"
+_EDGES = "\"'\u201c\u201d\u2018\u2019\u00ab\u00bb\u201e\u00bf\u00a1!?.,;:()[]{}<>*_-\u2013\u2014\u2026/\\|~`+=&%$\u00a3\u20ac0123456789"
 
 _SCRIPTS = (
     ("ja", "\u3040-\u30ff", ("ja",)),
@@ -69,7 +69,7 @@ class _Votes(dict[str, int]):
         self._known = _known()
 
     def __missing__(self, token: str) -> int:
-        vote = self._vote(token.lower().replace("’", "'").strip(_EDGES))
+        vote = self._vote(token.lower().replace("\u2019", "'").strip(_EDGES))
         if len(token) <= 32:
             if len(self) >= 65_536:
                 self.clear()
@@ -107,7 +107,7 @@ def language(text: str, hint: str | None = None) -> str | None:
     known = _VOTES
     votes = sum([known[word] for word in words])
     if not votes:
-        return hint if hint and _LETTERS.search(text) else None
+        return hint if hint not in (None, "en") and _LETTERS.search(text) else None
     return _elected(votes, len(words), hint)
 
 

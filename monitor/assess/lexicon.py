@@ -1,8 +1,7 @@
 """The risk rules as they are written in `risks/*.toml`, read once and checked.
 
-A rule says in words what it sees (`find`), what must stand near (`with`), what takes the meaning away (`unless`), whose
-words it applies to, and how bad and how likely a find is. `with` and `unless` name word lists: plain in the same sentence,
-`list@near` in the sentences beside it too, `list@text` anywhere, `a|b` either list. `docs` of each field are in README.toml.
+A rule says in words what it sees, what must stand near, what takes the meaning away, whose words it applies to, and how bad
+and how likely a find is: the head of `words.toml` explains every field to those who review the rules.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from hashlib import blake2b
 from importlib.resources import files
 from typing import Any
 
-from monitor.assess.phrases import Index, Lists
+from monitor.assess.phrases import Common, Index, Lists
 
 RISKS = (
     "own_reply_phi",
@@ -59,7 +58,8 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LexiconRule:
-    """One way in which a risk shows in words."""
+    """One way in which a risk shows in words. The fields are those of the files, explained in `words.toml`; `needs` is
+    `with` there, and `id` is risk and id: "threat_to_staff.next-time"."""
 
     id: str
     risk: str
@@ -88,7 +88,7 @@ class Lexicon:
     rules: tuple[LexiconRule, ...]
     lists: Lists
     themes: Mapping[str, tuple[str, ...]]
-    common: frozenset[str] = field(repr=False)
+    common: Common = field(repr=False)
     version: str
 
     def index(self, phrases: Iterable[tuple[str, int]]) -> Index:
@@ -119,7 +119,7 @@ def lexicon() -> Lexicon:
         rules=tuple(rules),
         lists=lists,
         themes={name: tuple(phrases) for name, phrases in tomllib.loads(themes)["themes"].items()},
-        common=frozenset(words["common"]["words"].split()),
+        common={word: 2_000 / (rank + 5) for rank, word in enumerate(words["common"]["words"].split())},
         version=digest,
     )
     _check(known)

@@ -24,13 +24,16 @@ from itertools import product
 END = "."
 """The word that stands for the end of a sentence."""
 
-_PATTERN = r"[\w$']+|[.!?;\n]++(?<!\bdr\.)(?<!\bmr\.)(?<!\bms\.)(?<!\bmrs\.)(?<!\bst\.)(?!\d)"
+_PATTERN = r"[\w$']+|\.(?!\.)(?<!\bdr\.)(?<!\bmr\.)(?<!\bms\.)(?<!\bmrs\.)(?<!\bst\.)(?!\d)"
 _WORD = re.compile(_PATTERN)
 _ASCII_WORD = re.compile(_PATTERN, re.ASCII)  # much faster where it may be used
 _EDGE_QUOTES = re.compile(r"(?<!\w)'+|'+(?!\w)")
 _LISTED = re.compile(r"\{([a-z_]+)\}")
 _CHUNK = 48
 """A sentence longer than this many words counts as several: people forget full stops, and strangers may do so on purpose."""
+
+Common = Mapping[str, float]
+"""How common a word is, against 1 for any other."""
 
 Lists = Mapping[str, Sequence[str]]
 """Phrases by the name of their list."""
@@ -54,11 +57,11 @@ class _Step:
             return True
         return self.any and word != END
 
-    def rarity(self, common: frozenset[str]) -> float:
-        """How good an anchor this is, lower is better: few words, none of them common."""
+    def rarity(self, common: Common) -> float:
+        """How good an anchor this is, lower is better: few words, and rare ones."""
         if not self.words and not self.prefixes:
             return float("inf")
-        return 1_000 * len(self.words & common) + len(self.words) + 5 * len(self.prefixes)
+        return sum(common.get(word, 1) for word in self.words) + 5 * len(self.prefixes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class _Place:
     step: _Step = _Step()
     longer: tuple[tuple[_Token, ...], ...] = ()
 
-    def rarity(self, common: frozenset[str]) -> float:
+    def rarity(self, common: Common) -> float:
         """That of its worst alternative: an anchor must be found whichever of them stands there."""
         best = [min(_rarity(token, common) for token in sequence) for sequence in self.longer]
         single = [self.step.rarity(common)] if self.step != _NOTHING else []
@@ -79,9 +82,10 @@ _Token = _Place | int
 """A place, or a gap of up to so many words."""
 
 _NOTHING = _Step()
+_EMPTY = _Place()
 
 
-def _rarity(token: _Token, common: frozenset[str]) -> float:
+def _rarity(token: _Token, common: Common) -> float:
     return float("inf") if isinstance(token, int) else token.rarity(common)
 
 
@@ -126,19 +130,36 @@ def _part(place: _Place, gap: int, way: int) -> _Part:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A phrase split at one word of its anchor; `tag` is what it was compiled for."""
+    """A phrase split at one word of its anchor; `tag` is what it was compiled for.
+
+    `previous` and `next` are the words that may touch the anchor, None where that cannot be said in advance: most
+    candidates are refused by them at once."""
 
     before: tuple[_Part, ...]
     after: tuple[_Part, ...]
     tag: int
+    previous: frozenset[str] | None
+    next: frozenset[str] | None
 
     def at(self, words: Sequence[str], i: int) -> tuple[int, int] | None:
         """First word and the one after the last of the phrase whose anchor is word `i`, None where the rest is missing."""
+        if self.next is not None and (i + 1 == len(words) or words[i + 1] not in self.next):
+            return None
+        if self.previous is not None and (i == 0 or words[i - 1] not in self.previous):
+            return None
         end = _walk(words, i + 1, self.after, 0, 1) if self.after else i + 1
         if end is None:
             return None
         start = _walk(words, i - 1, self.before, 0, -1) if self.before else i - 1
         return None if start is None else (start + 1, end)
+
+
+def _touching(parts: tuple[_Part, ...]) -> frozenset[str] | None:
+    """The words with which the first of `parts` may begin, if it must stand at once and is of plain words only."""
+    if not parts or parts[0].gap or parts[0].odd:
+        return None
+    step = parts[0].step
+    return None if step.prefixes or step.any or step.number else step.words | parts[0].heads.keys()
 
 
 def _walk(words: Sequence[str], at: int, parts: tuple[_Part, ...], k: int, way: int) -> int | None:
@@ -171,19 +192,22 @@ def tokens(phrase: str, lists: Lists) -> Iterator[tuple[_Token, ...]]:
     if not said or "?|" in phrase or said[0].startswith("...") or said[-1].startswith("..."):
         raise ValueError(f"in the phrase {phrase!r} a gap stands at an edge, or a ? within alternatives")
     places = [list(_token(token, lists)) for token in said]
-    yield from (variant for chosen in product(*places) if (variant := tuple(t for t in chosen if t is not None)))
+    for chosen in product(*places):
+        variant = tuple(token for token in chosen if token is not None)
+        if variant and _EMPTY not in variant:  # a list of ours that the configuration leaves empty
+            yield variant
 
 
-def _token(token: str, lists: Lists) -> Iterator[_Token | None]:
-    if token.endswith("?"):
+def _token(said: str, lists: Lists) -> Iterator[_Token | None]:
+    if said.endswith("?"):
         yield None
-        token = token[:-1]
-    if token.startswith("..."):
-        yield int(token[3:] or 3)
-    elif token == "_":  # a wildcard
+        said = said[:-1]
+    if said.startswith("..."):
+        yield int(said[3:] or 3)
+    elif said == "_":
         yield _Place(_Step(any=True))
     else:
-        yield _place(token.split("|"), lists)
+        yield _place(said.split("|"), lists)
 
 
 def _place(alternatives: Sequence[str], lists: Lists) -> _Place:
@@ -217,7 +241,7 @@ def _members(name: str, lists: Lists) -> list[tuple[_Token, ...]]:
 class Index(dict[str, tuple[Phrase, ...]]):
     """Phrases by the word they hang on. Raises ValueError where `phrases` (text and tag) cannot be read."""
 
-    def __init__(self, phrases: Iterable[tuple[str, int]], lists: Lists, common: frozenset[str]) -> None:
+    def __init__(self, phrases: Iterable[tuple[str, int]], lists: Lists, common: Common) -> None:
         super().__init__()
         self._common = common
         self._prefixed: list[tuple[tuple[str, ...], Phrase]] = []
@@ -237,7 +261,8 @@ class Index(dict[str, tuple[Phrase, ...]]):
             raise ValueError("a phrase, or one of its alternatives, names no word to look for")
         before = (*before, *sequence[:at])
         after = (*sequence[at + 1 :], *after)
-        phrase = Phrase(_parts(before, -1), _parts(after, 1), tag)
+        left, right = _parts(before, -1), _parts(after, 1)
+        phrase = Phrase(left, right, tag, _touching(left), _touching(right))
         for word in place.step.words:
             self._words.setdefault(word, []).append(phrase)
         if place.step.prefixes:
@@ -259,9 +284,10 @@ class Index(dict[str, tuple[Phrase, ...]]):
         """Tag, first word and the one after the last of every phrase whose anchor lies in words[start:stop], in order."""
         hanging = [self[word] for word in (words if stop is None else words[start:stop])]
         for i, phrases in enumerate(hanging, start):
-            for phrase in phrases:
-                if span := phrase.at(words, i):
-                    yield (phrase.tag, *span)
+            if phrases:
+                for phrase in phrases:
+                    if span := phrase.at(words, i):
+                        yield (phrase.tag, *span)
 
 
 class Words:
@@ -271,10 +297,11 @@ class Words:
         low = text.lower()
         if len(low) != len(text):  # a few letters, such as a dotted capital I, become two
             low = "".join(one if len(one := letter.lower()) == 1 else letter for letter in text)
-        low = low.replace("’", "'")
+        low = low.replace("\u2019", "'")
         self._low = _EDGE_QUOTES.sub(_blank, low) if "'" in low else low
+        self._low = self._low.replace("!", END).replace("?", END).replace(";", END).replace("\n", END)
         self._pattern = _ASCII_WORD if low.isascii() else _WORD
-        self.words = [word if word[0] not in ".!?;\n" else END for word in self._pattern.findall(self._low)]
+        self.words: list[str] = self._pattern.findall(self._low)
 
     @cached_property
     def spans(self) -> list[tuple[int, int]]:

@@ -7,14 +7,13 @@ it finds what a rule needs, beside words of health or in a reply.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 _PHONE = re.compile(
     r"(?<![\w./-])(?:\+?\d{1,2}[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])?\d{3}[.-]\d{4}(?![\w-])"
     r"|(?<![\w./-])\(?\d{3}\)? ?\d{3} \d{4}(?![\w-])"
     r"|(?<![\w./-])(?:0\d{4} ?\d{6}|0\d{3} ?\d{3} ?\d{4}|07\d{3} ?\d{3} ?\d{3})(?!\w)"
 )
-_DIGIT = re.compile(r"\d")
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 _IDENTIFIER = re.compile(
     r"\b(?:(?:mrn|ssn|social security|date of birth|dob|d\.o\.b)(?: id| number| no| num)?\.?(?: is|:| #|#|=){0,2}"
@@ -23,39 +22,46 @@ _IDENTIFIER = re.compile(
     re.IGNORECASE,
 )
 _SELF_NAMED = re.compile(
-    r"\b(?:[Mm]y name is|I am|I[’']?m|[Tt]his is) ([A-Z][a-z]{1,20}(?: [A-Z]\.?)? [A-Z][a-z]{1,20})\b"
+    r"\b(?:[Mm]y name is|I am|I[\u2019']?m|[Tt]his is) ([A-Z][a-z]{1,20}(?: [A-Z]\.?)? [A-Z][a-z]{1,20})\b"
 )
-_NAME = r"[A-Z][a-zé’'-]{1,20}"
+_NAME = r"[A-Z][a-zé\u2019'-]{1,20}"
 _ADDRESSED = re.compile(
-    rf"(?:^|[.!\n] ?)(?:Hi|Hello|Hey|Dear|Good morning|Good afternoon)[, ] ?({_NAME}(?: {_NAME})?)(?=[ ]?[,.!:;\n–—-])"
+    rf"(?:^|[.!\n] ?)(?:Hi|Hello|Hey|Dear|Good morning|Good afternoon)[, ] ?({_NAME}(?: {_NAME})?)(?=[ ]?[,.!:;\n\u2013\u2014-])"
     rf"|\b(?:Mr|Mrs|Ms|Miss)\.? ({_NAME})"
     rf"|\b[Tt]hank(?:s| you)(?: so much| very much)?,? ({_NAME})(?=[,.!])"
     rf"|^({_NAME}), (?=we|thank|I\b|your|you|as\b|it\b)"
 )
-_NO_NAME = frozenset(
-    "all again anonymous client clients customer dear doctor dr everybody everyone family folks friend friends google guest hello hi "
-    "ma'am madam member neighbor neighbour parent parents patient patients reviewer reviewers sir sirs team there user valued "
-    "we yelp you unfortunately sorry thanks thank however please sincerely regards our hey facebook".split()
-)
+_NO_NAME = frozenset({
+    "all", "again", "anonymous", "client", "clients", "customer", "dear", "doctor", "dr", "everybody", "everyone",
+    "family", "folks", "friend", "friends", "google", "guest", "hello", "hi", "ma'am", "madam", "member",
+    "neighbor", "neighbour", "parent", "parents", "patient", "patients", "reviewer", "reviewers", "sir", "sirs",
+    "team", "there", "user", "valued", "we", "yelp", "you", "unfortunately", "sorry", "thanks", "thank", "however",
+    "please", "sincerely", "regards", "our", "hey", "facebook",
+})  # fmt: skip
 
-_TELLTALE = {"phone": _PHONE, "identifier": _IDENTIFIER}
+_DIGITS = re.compile(r"\d[\d/.) -]{3}")
+_INTRODUCING = frozenset(("name", "am", "i'm", "im", "this"))
+
+
+def telling(text: str, words: Sequence[str]) -> bool:
+    """Whether a look for phones, addresses, numbers or a writer's name is worth its time: most texts have none of these."""
+    return (
+        _DIGITS.search(text) is not None
+        or ("@" in text and _EMAIL.search(text) is not None)
+        or (not _INTRODUCING.isdisjoint(words) and _SELF_NAMED.search(text) is not None)
+    )
 
 
 def shaped(shape: str, text: str, known: frozenset[str] = frozenset()) -> Iterator[tuple[int, int]]:
     """Places of `shape` in `text`. `known` are words (lower case) that as names tell nothing new: the display name of who
-    is answered, our own people and names. Raises ValueError for a shape that is not known."""
-    if shape == "email":
-        found = _EMAIL.finditer(text) if "@" in text else iter(())
-    elif shape in _TELLTALE:
-        found = _TELLTALE[shape].finditer(text) if _DIGIT.search(text) else iter(())
-    elif shape == "self_named":
-        found = _SELF_NAMED.finditer(text)
-    elif shape == "addressed_name":
+    is answered, our own people and names. Raises KeyError for a shape that is not known."""
+    if shape == "addressed_name":
         yield from _names(text, known)
-        return
     else:
-        raise ValueError(f"there is no shape {shape!r}")
-    yield from (match.span() for match in found)
+        yield from (match.span() for match in _SHAPES[shape].finditer(text))
+
+
+_SHAPES = {"phone": _PHONE, "email": _EMAIL, "identifier": _IDENTIFIER, "self_named": _SELF_NAMED}
 
 
 def _names(text: str, known: frozenset[str]) -> Iterator[tuple[int, int]]:

@@ -11,8 +11,11 @@ from collections.abc import Collection, Iterator, Sequence
 
 from monitor.assess.lexicon import GUARD, Condition, Lexicon, LexiconRule
 from monitor.assess.phrases import END, Index, Lists, Words
-from monitor.assess.shapes import shaped
+from monitor.assess.shapes import shaped, telling
 from monitor.model import Kind, Mention, Signal
+
+_SMALL_TALK = 300
+"""So many of the commonest words tell nothing of a person: what a reply adds is counted without them."""
 
 _NEGATOR_REACH = 3
 """A negator so many words before a find takes it back."""
@@ -39,7 +42,7 @@ class Signals:
         self._themes = tuple(lexicon.themes)
         self._negators = frozenset(lexicon.lists["negator"])
         self._known = frozenset(word for name in (*brands, *people) for word in Words(name).words)
-        self._common = lexicon.common
+        self._common = frozenset(list(lexicon.common)[:_SMALL_TALK])
         kept = [rule for rule in rules if rule.risk not in disabled and rule.id not in disabled]
         self._sets = {
             role: _RuleSet(lexicon, self._lists, [rule for rule in kept if rule.role in roles])
@@ -52,8 +55,19 @@ class Signals:
         rules = self._sets[_role(mention)]
         themes, hits = rules.hits(read.words)
         scene = _Scene(read, self._lists)
-        for number, shape in rules.shapes:
-            hits.setdefault(number, []).extend(self._shaped(shape, scene, mention, parent, themes))
+        if (mention.ours or telling(mention.text, read.words)) and rules.shapes:
+            for number, shape in rules.shapes:
+                hits.setdefault(number, []).extend(self._shaped(shape, scene, mention, parent))
+        if themes:
+            for number in rules.themed:
+                hits.setdefault(number, []).extend(sorted(themes.values()))
+        signals = self._judged(rules, hits, scene, parent, mood) if hits else ()
+        return signals, tuple([self._themes[k] for k in sorted(themes)])
+
+    def _judged(
+        self, rules: _RuleSet, hits: dict[int, list[Span]], scene: _Scene, parent: Mention | None, mood: float
+    ) -> tuple[Signal, ...]:
+        """The signals of the rules whose finds hold, worst first; under the guard only those that override it."""
         signals = []
         for number, spans in hits.items():
             rule = rules.rules[number]
@@ -61,16 +75,10 @@ class Signals:
                 signals.append((rule, signal))
         if any(rule.risk == GUARD for rule, _ in signals):
             signals = [(rule, signal) for rule, signal in signals if rule.despite_guard]
-        found = sorted((signal for _, signal in signals), key=lambda s: (-s.score, s.start, s.rule))
-        return tuple(found), tuple(self._themes[k] for k in sorted(themes))
+        return tuple(sorted((signal for _, signal in signals), key=lambda s: (-s.score, s.start, s.rule)))
 
-    def _shaped(
-        self, shape: str, scene: _Scene, mention: Mention, parent: Mention | None, themes: dict[int, Span]
-    ) -> Iterator[Span]:
+    def _shaped(self, shape: str, scene: _Scene, mention: Mention, parent: Mention | None) -> Iterator[Span]:
         """Finds of a shape as spans of words."""
-        if shape == "theme":
-            yield from sorted(themes.values())
-            return
         known = self._known
         if shape == "addressed_name" and parent is not None:
             known = known.union(Words(parent.author or "").words)
@@ -169,7 +177,8 @@ class _RuleSet:
     def __init__(self, lexicon: Lexicon, lists: _Lists, rules: list[LexiconRule]) -> None:
         self.rules = rules
         found = [(phrase, number) for number, rule in enumerate(rules) for phrase in rule.find]
-        self.shapes = [(number, phrase[1:-1]) for phrase, number in found if phrase.startswith("<")]
+        self.themed = [number for phrase, number in found if phrase == "<theme>"]
+        self.shapes = [(n, phrase[1:-1]) for phrase, n in found if phrase.startswith("<") and phrase != "<theme>"]
         phrases = [(phrase, number) for phrase, number in found if not phrase.startswith("<")]
         phrases += [(phrase, -1 - k) for k, name in enumerate(lexicon.themes) for phrase in lexicon.themes[name]]
         self._index = Index(phrases, lists.phrases, lexicon.common)

@@ -142,18 +142,12 @@ class Vader:
 
 def _valence(words: list[_Word], i: int, *, mixed: bool) -> float:
     """The sentiment of word `i`, which is in the lexicon, among its neighbours; `mixed`: some words are upper case."""
-    lower, known, _, _, upper, _ = words[i]
-    assert known is not None
-    valence = known
-    three, two, one, after = words[i - 3], words[i - 2], words[i - 1], words[i + 1]
-    if lower == "kind" and after[0] == "of":
+    if words[i][0] == "kind" and words[i + 1][0] == "of":
         return 0.0
-    if lower == "no" and after[1] is not None:
-        valence = 0.0
-    if one[0] == "no" or two[0] == "no" or (three[0] == "no" and one[0] in ("or", "nor")):
-        valence = known * N_SCALAR
-    if upper and mixed:
+    valence = _alone(words, i)
+    if words[i][4] and mixed:
         valence += C_INCR if valence > 0 else -C_INCR
+    three, two, one = words[i - 3 : i]
     if one[1] is None:
         valence += _boost(one, valence, mixed=mixed)
         if one[3]:
@@ -169,6 +163,16 @@ def _valence(words: list[_Word], i: int, *, mixed: bool) -> float:
     if one[0] == "least" and one[1] is None and two[0] not in ("at", "very"):
         valence *= N_SCALAR
     return valence
+
+
+def _alone(words: list[_Word], i: int) -> float:
+    """The word's own valence, but for a "no" before it, or after it where it is "no" itself."""
+    lower, valence = words[i][:2]
+    assert valence is not None
+    three, two, one = words[i - 3 : i]
+    if one[0] == "no" or two[0] == "no" or (three[0] == "no" and one[0] in ("or", "nor")):
+        return float(valence * N_SCALAR)
+    return 0.0 if lower == "no" and words[i + 1][1] is not None else valence
 
 
 def _boost(word: _Word, valence: float, *, mixed: bool) -> float:

@@ -150,7 +150,6 @@ class Inbox(Table):
     folder: LocalPath | None = None
     escalate: tuple[Step, ...] = ()
     detail: Annotated[Detail, Field(strict=False)] = Detail.NONE
-    include_drills: bool = True
 
     @field_validator("escalate", mode="before")
     @classmethod

@@ -192,6 +192,19 @@ def purge(tx: Connection, which: Any, now: datetime) -> int:
     return tx.execute(update(mentions).where(which).values(blank)).rowcount
 
 
+def stale(tx: Connection, platform: str, before: datetime, *, limit: int) -> list[int]:
+    """Ids of a platform's mentions that its terms let nobody keep any longer, tombstones left out: at most `limit`."""
+    query = select(mentions.c.id).where(
+        mentions.c.platform == platform, mentions.c.first_seen_at < before, mentions.c.gone_at.is_(None)
+    )
+    return list(tx.execute(query.limit(limit)).scalars())
+
+
+def blank(tx: Connection, ids: Sequence[int], now: datetime) -> int:
+    """Blanks mentions by our ids; tombstones stay."""
+    return sum(purge(tx, mentions.c.id.in_(some), now) for some in _batches(ids))
+
+
 def expired(tx: Connection, before: datetime, own_before: datetime, *, limit: int) -> list[int]:
     """Ids of mentions past their retention, own ones by `own_before`: at most `limit`, so that no writer waits long."""
     old = mentions.c.first_seen_at < before

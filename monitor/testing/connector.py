@@ -28,21 +28,10 @@ from typing import Any, ClassVar
 
 import httpx
 
-from monitor.connector import (
-    Access,
-    AuthRejected,
-    Connector,
-    Cursor,
-    Malformed,
-    NotPermitted,
-    Page,
-    PollError,
-    Secret,
-    Throttled,
-    Unavailable,
-)
+from monitor.connector import Access, Connector, Cursor, Page, PollError, Secret, Throttled
 from monitor.model import Mention
-from monitor.testing.traffic import Answer, Traffic
+from monitor.testing.refusals import BODY, REFUSALS, Refusal
+from monitor.testing.traffic import Traffic
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 """When the suite's newest thing was said."""
@@ -51,8 +40,6 @@ FLOOR = NOW - timedelta(days=30)
 """How far back the suite's first polls go."""
 
 _SAID = 'Waited 3 hours & nobody came: "Größe" 👍'
-_BODY = "these-words-stand-in-the-body"
-_LOGIN_PAGE = f"<!DOCTYPE html><html><head><title>Sign in</title></head><body><form>{_BODY}</form></body></html>"
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:[a-z]+|#\d+);")
 _QUIET = ("httpx", "httpcore", "asyncio")
 
@@ -67,43 +54,6 @@ class Said:
     text: str
     published_at: datetime
     arrived_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """What the platform answers in place of a listing, and what the connector must raise then."""
-
-    name: str
-    answer: Answer
-    raises: type[PollError] | tuple[type[PollError], ...]
-    wait: timedelta | None = None
-
-
-def _status(code: int, **headers: str) -> httpx.Response:
-    return httpx.Response(code, headers=headers, json={"error": _BODY, "message": _BODY})
-
-
-REFUSALS: tuple[Refusal, ...] = (
-    Refusal(name="400", answer=_status(400), raises=(Malformed, NotPermitted)),
-    Refusal(name="401", answer=_status(401), raises=AuthRejected),
-    Refusal(name="403", answer=_status(403), raises=NotPermitted),
-    Refusal(name="404", answer=_status(404), raises=(Malformed, NotPermitted)),
-    Refusal(name="410", answer=_status(410), raises=(Malformed, NotPermitted)),
-    Refusal(name="429", answer=_status(429), raises=Throttled),
-    Refusal(
-        name="429 retry-after",
-        answer=_status(429, **{"retry-after": "120"}),
-        raises=Throttled,
-        wait=timedelta(minutes=2),
-    ),
-    Refusal(name="500", answer=_status(500), raises=Unavailable),
-    Refusal(name="503", answer=httpx.Response(503, html=_LOGIN_PAGE), raises=Unavailable),
-    Refusal(name="time-out", answer=httpx.ReadTimeout(_BODY), raises=Unavailable),
-    Refusal(name="no connection", answer=httpx.ConnectError(_BODY), raises=Unavailable),
-    Refusal(name="log-in page", answer=httpx.Response(200, html=_LOGIN_PAGE), raises=Malformed),
-    Refusal(name="noise", answer=httpx.Response(200, content=b"\xff\xfe\x00" + _BODY.encode()), raises=Malformed),
-    Refusal(name="another shape", answer={"detail": _BODY}, raises=Malformed),
-)
 
 
 class ConnectorContract:
@@ -343,7 +293,7 @@ class ConnectorContract:
             query = url.query.decode()
             if "://" in sentence or (len(url.path) > 1 and url.path in sentence) or (query and query in told):
                 yield "the error shows a URL"
-        for secret in (_BODY, *self._secrets()):
+        for secret in (BODY, *self._secrets()):
             if secret in told:
                 yield "the error shows a secret or what stood in the body"
 

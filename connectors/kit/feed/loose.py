@@ -67,7 +67,7 @@ def _entry(entry: Any, *, atom: bool) -> dict[str, Any]:
         "author": _author(entry),
         "published": _date(entry, "published"),
         "updated": _date(entry, "updated") or _date(entry, "created"),
-        "lang": entry.get("language") or text.get("language") or "",
+        "lang": entry.get("language") or (text if text.get("value") else _detail(entry, "title")).get("language") or "",
         "comments": entry.get("slash_comments") or "",
         "likes": likes.get("count", "") if isinstance(likes, dict) else "",
         "parent": _parent(entry),

@@ -20,7 +20,7 @@ _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _BASE = "{http://www.w3.org/XML/1998/namespace}base"
 _ABOUT = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}about"
 _REFERRING = frozenset({_BASE, "base", "lang", "href", "lastmod"})
-_TEXT_ATTRIBUTES = frozenset({"type", "mode", _LANG, _BASE})
+_TEXT_ATTRIBUTES = frozenset({"type", "mode", _LANG})  # feedparser lets an xml:base leak
 _LINK_ATTRIBUTE = re.compile(
     r"href|rel|type|title|hreflang|length|\{http://purl\.org/syndication/thread/1\.0\}(count|updated)"
 )
@@ -31,6 +31,7 @@ _RSS_1 = re.compile(rb"purl\.org/rss/1\.0/[\"']|my\.netscape\.com/rdf", re.IGNOR
 _CONTROLS = re.compile("[\x80-\x9f]")
 _NO_LETTERS = (0x81, 0x8D, 0x8F, 0x90, 0x9D)
 _WINDOWS = {code: bytes([code]).decode("cp1252") for code in range(0x80, 0xA0) if code not in _NO_LETTERS}
+_STRANGE = frozenset({"root", "entry", "owner", "perilous"})
 _DEEPEST = 100
 _PIECE = 262_144
 _MOST_TAGS = 400_000
@@ -105,18 +106,18 @@ class _Reader:
     def _described(self, channel: Element) -> tuple[str, str, str]:
         """Title, language and author of a feed."""
         got: dict[str | None, Element] = {}
+        authors: list[Element] = []
         for child in channel:
             name = NAMES[child.tag]
-            if name == "root":
+            if name == "root" or (name == "owner" and self.atom):
                 raise Unsure
             if name == "author" and self.atom:
-                got.setdefault(name, child)
+                authors.append(child)
             elif name in ("title", "language"):
                 got[name] = child
             elif name != "entry" and len(child):
-                _harmless(child, "entry", "language", "root")
-        author = self._author(got["author"]) if "author" in got else ""
-        return _text(got.get("title")), _text(got.get("language")), author
+                _harmless([child], "entry", "language", "root")
+        return _text(got.get("title")), _text(got.get("language")), self._authors(authors)
 
     def entry(self, item: Element) -> Entry:
         about = lang = ""
@@ -124,18 +125,7 @@ class _Reader:
             if item.attrib.keys() & _REFERRING:
                 raise Unsure
             about, lang = item.get(_ABOUT, ""), item.get(_LANG, "")
-        got: dict[str, list[Element]] = {}
-        for child in item:
-            name = NAMES[child.tag]
-            if name is None:
-                if len(child):
-                    _harmless(child)
-            elif name in got:
-                got[name].append(child)
-            else:
-                got[name] = [child]
-        if "root" in got or "entry" in got or "perilous" in got:
-            raise Unsure
+        got = _children(item)
         ident, link = _address(got.get("address", ()), about)
         title = _only(got, "title")
         text, html, text_lang = self._said(got.get("text", ()))
@@ -144,6 +134,8 @@ class _Reader:
             media = _Media(got["media"])
             text, html = self._with_media(media, got) or (text, html)
             likes = media.likes
+        if not text and title is not None:
+            text_lang = title.get(_LANG, "")
         if (reply := _only(got, "parent")) is not None:
             parent = reply.get("ref", "")
         return Entry(
@@ -193,7 +185,9 @@ class _Reader:
             raise Unsure
         if not media.said:
             return None
-        if "text" not in got and len(media.said) == 1:
+        if len(media.said) > 1:
+            raise Unsure
+        if "text" not in got:
             return _text(media.said[0]), self._html(media.said[0], default=True)
         texts = got.get("text", ())
         if len(texts) != 1 or not texts[0].tag.endswith(_CONTENT) or not _text(texts[0]):
@@ -214,7 +208,9 @@ class _Reader:
 
     def _authors(self, elements: Sequence[Element]) -> str:
         authors = [self._author(element) for element in elements]
-        if len(authors) > 1 and any("@" in "".join(element.itertext()) for element in elements):
+        # feedparser mixes up authors of different shapes, and addresses among several.
+        mixed = len({len(element) > 0 for element in elements}) > 1
+        if mixed or (len(authors) > 1 and any("@" in "".join(element.itertext()) for element in elements)):
             raise Unsure
         return next(filter(None, authors), "")
 
@@ -259,6 +255,23 @@ class _Media:
 
 _TOO_DEEP = f"elements are nested more than {_DEEPEST} deep"
 _CONTENT = ("}content", "encoded", "content")
+
+
+def _children(item: Element) -> dict[str, list[Element]]:
+    """The elements of an entry by what they say."""
+    got: dict[str, list[Element]] = {}
+    for child in item:
+        name = NAMES[child.tag]
+        if name is None:
+            if len(child):
+                _harmless([child])
+        elif name in got:
+            got[name].append(child)
+        else:
+            got[name] = [child]
+    if not _STRANGE.isdisjoint(got):
+        raise Unsure
+    return got
 
 
 def _harmless(elements: Iterable[Element], *names: str) -> None:

@@ -35,8 +35,9 @@ _SAME = {
     "language": "language dc:language",
     "comments": "slash:comments",
     "origlink": "feedburner:origlink",
-    "media": "media:group media:content media:title media:description",
+    "media": "media:group media:content media:title media:description media:community",
     "likes": "media:starrating",
+    "owner": "itunes:owner",
     "perilous": "xhtml:body dc:title dc:description rdf:about image textinput body fullitem abstract svg math authors links"
     " title_detail summary_detail slash_comments media_starrating feedburner_origlink published_parsed updated_parsed"
     " created_parsed",

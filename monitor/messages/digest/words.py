@@ -1,0 +1,233 @@
+"""The sentences of a digest: a week in one line, what became of its incidents, what could not be seen."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from monitor.messages.digest.rows import percent
+from monitor.messages.digest.week import Blind, Digest
+from monitor.messages.page import TONES
+from monitor.messages.risks import wording
+from monitor.messages.text import cut, line
+from monitor.messages.times import lasting, local
+from monitor.model import Incident, State
+from monitor.timing import Period
+
+_SUBJECT = 200
+_WEEK = re.compile(r"\d{4}-W(\d{2})")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+_OUTCOMES = {
+    "responded": "responded",
+    "removed": "removed",
+    "no-action": "no action needed",
+    "false-alarm": "false alarm",
+    "other": "closed with a note",
+    "": "by itself",
+}
+_LANGUAGES = {
+    "ar": "Arabic", "bg": "Bulgarian", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English",
+    "es": "Spanish", "fa": "Persian", "fi": "Finnish", "fr": "French", "he": "Hebrew", "hi": "Hindi",
+    "ht": "Haitian Creole", "hu": "Hungarian", "it": "Italian", "ja": "Japanese", "ko": "Korean", "nl": "Dutch",
+    "no": "Norwegian", "pl": "Polish", "pt": "Portuguese", "ro": "Romanian", "ru": "Russian", "so": "Somali",
+    "sv": "Swedish", "th": "Thai", "tl": "Tagalog", "tr": "Turkish", "uk": "Ukrainian", "ur": "Urdu",
+    "vi": "Vietnamese", "zh": "Chinese", "unknown": "Language not recognised", "no words": "No words, stars alone",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """An incident that was not over when the period ended."""
+
+    level: str
+    tone: str
+    title: str
+    where: str
+    state: str
+    command: str
+
+
+def title(period: Period) -> str:
+    """A period as a heading: "Week 46"."""
+    found = _WEEK.fullmatch(period.name)
+    if found:
+        return f"Week {int(found.group(1))}"
+    return "Since Wellheard began to listen" if _first(period) else line(period.name, 60)
+
+
+def subject(week: Digest, organisation: str) -> str:
+    """Such as "Practice Hospital: week 46 in reviews and mentions - 214 mentions, 3 incidents"."""
+    name = title(week.period)
+    about = "a first look at reviews and mentions" if _first(week.period) else f"{_small(name)} in reviews and mentions"
+    numbers = f"{many(week.whole.mentions, 'mention')}, {many(len(week.opened), 'incident')}"
+    return cut(f"{cut(organisation, 80)}: {about} - {numbers}", _SUBJECT)
+
+
+def dates(period: Period, timezone: ZoneInfo) -> str:
+    """The first and last day of a period as a calendar in `timezone` has them: "9 to 15 November 2026"."""
+    first = period.since.astimezone(timezone).date()
+    last = max((period.until - timedelta(microseconds=1)).astimezone(timezone).date(), first)
+    if first == last:
+        return _day(first)
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day} to {_day(last)}"
+    start = _day(first) if first.year != last.year else f"{first.day} {_MONTHS[first.month - 1]}"
+    return f"{start} to {_day(last)}"
+
+
+def said(week: Digest, now: datetime) -> str:
+    """The period in one line, and whether that can be believed."""
+    early = "It is not over: these are the numbers so far. " if now < week.period.until else ""
+    return f"{_line(week)} {early}{coverage(week)}"
+
+
+def _line(week: Digest) -> str:
+    name, still = title(week.period), len(week.unresolved)
+    if not week.whole.mentions and not week.opened:
+        left = f"no mentions, no new incidents, {still} still open" if still else "no mentions, no incidents"
+        return f"{name}: {left}." if week.blind or not week.sources or still else f"{name} was quiet: {left}."
+    parts = [many(week.whole.mentions, "mention"), _mood(week), many(len(week.opened), "new incident" if still else "incident")]
+    if still or week.opened:
+        parts.append(f"{still:,} still open" if still else "none still open")
+    return f"{name}: {', '.join(filter(None, parts))}."
+
+
+def _mood(week: Digest) -> str:
+    whole = week.whole
+    readable = whole.mentions - whole.sentiments.get("unread", 0)
+    if not whole.mentions:
+        return ""
+    if not readable:
+        return "none of them readable"
+    of = "" if readable == whole.mentions else " of the readable ones"
+    return f"{percent(whole.sentiments.get('positive', 0), readable)} %{of} positive"
+
+
+def coverage(week: Digest) -> str:
+    """Whether the numbers can be believed: how many of the sources were read."""
+    if not week.sources:
+        return "No source is configured, so nothing could be seen."
+    unseen = len({one.source for one in week.blind})
+    every = "The one source was" if week.sources == 1 else f"All {week.sources:,} sources were"
+    if not unseen:
+        quiet = ", so there was nothing to be seen" if not week.whole.mentions else ""
+        return f"{every} read as planned{quiet}."
+    quiet = " Nothing seen does not mean that nothing was said." if not week.whole.mentions else ""
+    return f"{unseen:,} of {many(max(week.sources, unseen), 'source')} could not be seen all the time: see below.{quiet}"
+
+
+def incidents(week: Digest) -> list[tuple[str, str]]:
+    """What became of incidents, label and value; empty where there were none."""
+    if not (week.opened or week.unresolved or week.acked or week.resolved or week.drills):
+        return []
+    older = sum(1 for one in week.unresolved if one.opened_at < week.period.since)
+    facts = [("Opened", f"{len(week.opened):,}"), ("Acknowledged", f"{week.acked:,}{_late(week)}")]
+    outcomes = ", ".join(f"{count} {_OUTCOMES.get(name, line(name, 30))}" for name, count in week.outcomes.items())
+    facts.append(("Resolved", f"{week.resolved:,}" + (f": {outcomes}" if outcomes else "")))
+    before = f", {older} of them from before" if older else ""
+    facts.append(("Still open", f"{len(week.unresolved):,}{before}"))
+    if week.to_ack is not None:
+        facts.append(("Median time to acknowledge", lasting(week.to_ack)))
+    if week.to_resolve is not None:
+        facts.append(("Median time to resolve", lasting(week.to_resolve)))
+    if week.drills:
+        facts.append(("Drills", f"{week.drills:,}, in no other number"))
+    return facts
+
+
+def _late(week: Digest) -> str:
+    return f", {week.late:,} after the deadline" if week.late else ""
+
+
+def heaviest(found: Iterable[Incident]) -> list[Incident]:
+    """Incidents, the loudest first, then the oldest."""
+    return sorted(found, key=lambda one: (-one.level.rank, one.opened_at, one.id))
+
+
+def standing(one: Incident, timezone: ZoneInfo, now: datetime) -> Standing:
+    """An unresolved incident for people."""
+    state = {
+        State.OPEN: "not acknowledged",
+        State.ACKED: "acknowledged, not resolved",
+        State.RESOLVED: "resolved since",
+    }[one.state]
+    return Standing(
+        level=one.level.value,
+        tone=TONES[one.level],
+        title=line(wording(one.risk or one.rule).title, 80),
+        where=line(one.group, 60) or "everywhere",
+        state=f"Since {local(one.opened_at, timezone, now)}, {state}",
+        command=f"wellheard show {one.id}",
+    )
+
+
+def unseen(one: Blind, timezone: ZoneInfo, now: datetime) -> tuple[str, str, str]:
+    """A source that could not be seen: its name, when, and why."""
+    if one.since is None:
+        when = "the whole time"
+    elif one.until is None:
+        when = f"since {local(one.since, timezone, now)}"
+    else:
+        when = f"{local(one.since, timezone, now)} to {local(one.until, timezone, now)}"
+    return line(one.source, 60), when, cut(line(one.why).rstrip("."), 200)
+
+
+def unread(week: Digest) -> dict[str, int]:
+    """Why the mood of mentions could not be read, in words: languages by their names."""
+    found: Counter[str] = Counter()
+    for code, count in week.unread.items():
+        found[_LANGUAGES.get(code) or _LANGUAGES.get(code.split("-")[0].lower()) or line(code, 20)] += count
+    return dict(found.most_common())
+
+
+def also(week: Digest) -> list[tuple[str, str]]:
+    """What else was counted, label and value."""
+    posts = week.ours - week.replies
+    facts = [
+        ("Our own posts", f"{posts:,}"),
+        ("Our own replies", f"{week.replies:,}"),
+        ("History read", f"{many(week.history, 'mention')} from before we listened, in no other number"),
+    ]
+    if week.undelivered:
+        facts.append(("Not delivered", f"{many(week.undelivered, 'message')}: wellheard deliveries --state failed"))
+    else:
+        facts.append(("Not delivered", "none: no message was given up"))
+    return facts
+
+
+def counted(week: Digest, timezone: ZoneInfo, now: datetime) -> str:
+    """What period the numbers are of, to the minute, and what they count."""
+    since, until = (local(moment, timezone, now) for moment in (week.period.since, week.period.until))
+    return (
+        f"Counted is what Wellheard first saw between {since} and {until} ({timezone.key}). "
+        "What the organisation itself said is in none of the tables but that of risks."
+    )
+
+
+def command(period: Period) -> str:
+    """What to type for the same numbers; empty where there is no such command."""
+    return f"wellheard digest --week {period.name}" if _WEEK.fullmatch(period.name) else ""
+
+
+def many(count: int, noun: str) -> str:
+    """Such as "1 mention", "214 mentions", "no mentions"."""
+    return f"{f'{count:,}' if count else 'no'} {noun}{'' if count == 1 else 's'}"
+
+
+def _first(period: Period) -> bool:
+    return period.name.startswith("first-")
+
+
+def _small(name: str) -> str:
+    return name[:1].lower() + name[1:]
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"

@@ -1,0 +1,122 @@
+"""Phrases: what each of their few signs finds, and that no text makes the search slow."""
+
+import sys
+
+import pytest
+
+from monitor.assess import phrases
+from monitor.assess.phrases import END, Index, Words
+
+LISTS = {
+    "staff": ["nurse*", "dr _", "front desk", "doctor"],
+    "harm": ["hurt", "run over", "{worse}"],
+    "worse": ["kill*"],
+    "nobody": [],
+    "loop": ["a ...2 b"],
+}
+COMMON = {"the": 400.0, "i": 300.0, "a": 200.0, "to": 300.0}
+
+
+def found(phrase, text):
+    words = Words(text)
+    return [" ".join(words.words[a:b]) for _, a, b in Index([(phrase, 0)], LISTS, COMMON).hits(words.words)]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "finds"),
+    [
+        ("wrong tooth", "He pulled the WRONG tooth.", ["wrong tooth"]),
+        ("wrong tooth", "Wrong. Tooth hurts", []),
+        ("misdiagnos*", "Misdiagnosed twice, a misdiagnosis", ["misdiagnosed", "misdiagnosis"]),
+        ("x ray", "the x-ray and the X ray", ["x ray", "x ray"]),
+        ("no_one|nobody came", "No one came, nobody came, no came", ["no one came", "nobody came"]),
+        ("left ... alone", "left him all night alone", ["left him all night alone"]),
+        ("left ... alone", "left him there all night alone", []),
+        ("left ...4 alone", "left him there all night alone", ["left him there all night alone"]),
+        ("left ... alone", "left him. All alone", []),
+        ("very? rude staff", "rude staff, very rude staff", ["rude staff", "rude staff", "very rude staff"]),
+        ("mr _ left", "Mr Example left", ["mr example left"]),
+        ("# hours late", "3 hours late, 3rd hours late, $5 hours late, x hours late",
+         ["3 hours late", "3rd hours late", "$5 hours late"]),
+        ("$* bill", "a $900 bill and a 900 bill", ["$900 bill"]),
+        ("{harm} the {staff}", "hurt the nurses; run over the front desk; killing the Dr. Who", 
+         ["hurt the nurses", "run over the front desk", "killing the dr who"]),
+        ("{staff} ...2 {harm}", "front desk was hurt", ["front desk was hurt"]),
+        ("to the {staff|}", "x", None),
+        ("{nobody}|doctor left", "doctor left", ["doctor left"]),
+        ("{loop} c", "a x b c", ["a x b c"]),
+        ("don't care", "They don’t care, 'don't' care", ["don't care", "don't care"]),
+    ],
+)  # fmt: skip
+def test_each_sign_of_a_phrase(phrase, text, finds):
+    if finds is None:
+        with pytest.raises(ValueError, match="phrase|list"):
+            found("", text)
+    else:
+        assert found(phrase, text) == finds
+
+
+@pytest.mark.parametrize("phrase", ["", "... left", "left ...", "a?|b c", "{unheard_of} left", "_ ... _", "# #"])
+def test_what_cannot_be_read_is_refused(phrase):
+    with pytest.raises(ValueError, match="phrase|word list"):
+        found(phrase, "a b c")
+
+
+def test_words_know_their_place_in_the_text():
+    text = "Dr. Example’s nurse İs ‘here’ – it's 'fine'!! 2nd"
+    words = Words(text)
+    assert words.words == ["dr", "example's", "nurse", "is", "here", "it's", "fine", END, "2nd"] or words.words[3] == "i̇s"
+    assert [text[a:b] for a, b in words.spans][:3] == ["Dr", "Example’s", "nurse"]
+    assert len(words.spans) == len(words.words)
+
+
+def test_titles_and_decimals_end_no_sentence():
+    words = Words("Dr. A met Mr. B at 2.30. Then she left... Late\nHome")
+    assert [words.words[a] for a, _ in words.sentences] == ["dr", "then", "late", "home"]
+
+
+def test_a_sentence_without_end_is_cut():
+    sentences = Words("word " * 1000).sentences
+    assert max(b - a for a, b in sentences) < 60
+    assert sum(b - a for a, b in sentences) == 1000
+
+
+def test_the_rarest_word_is_the_one_looked_for():
+    index = Index([("to the surgeon", 0), ("i", 1)], {}, COMMON)
+    assert index["the"] == index["to"] == ()
+    assert len(index["surgeon"]) == len(index["i"]) == 1
+
+
+def test_what_is_remembered_of_words_is_bounded():
+    index = Index([("surgeon", 0)], {}, COMMON)
+    for start in range(0, 80_000, 4000):
+        assert list(index.hits([f"w{i}" for i in range(start, start + 4000)])) == []
+    assert len(index) <= 65_536
+
+
+@pytest.mark.parametrize("unit", ["left ", "left. ", "nurse hurt ", "a b ", "'", "dr. ", "a", "run over the "])
+def test_the_work_grows_with_the_length_and_no_faster(unit):
+    index = Index([("left ...6 alone", 0), ("{staff} ...8 {harm} ...8 {staff}", 1), ("{loop} ...6 {loop}", 2)], LISTS, COMMON)
+    assert work(index, unit * 1600) <= 4.6 * work(index, unit * 400)
+
+
+def work(index, text):
+    """How many lines of phrases.py run for a text."""
+    ran = 0
+
+    def trace(frame, what, _):
+        nonlocal ran
+        if frame.f_code.co_filename != phrases.__file__:
+            return None
+        ran += what == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        words = Words(text)
+        list(index.hits(words.words))
+        assert words.sentences is not None
+    finally:
+        sys.settrace(before)
+    return ran
