@@ -49,6 +49,7 @@ from benchmarks.measure import Spent, cpu, in_turns, machine, options, ratio, sp
 from benchmarks.texts import NOW, Texts
 from connectors.kit import feed
 from connectors.kit.feed.reading import Reading
+from monitor import log
 from monitor.config import load
 from monitor.connector import Page
 from monitor.model import Kind, Mention, SourceState
@@ -342,7 +343,7 @@ def worst(line: Line, emoji: int) -> list[list[object]]:
     stock = SentimentIntensityAnalyzer()
     rows: list[list[object]] = []
     for name, text in (
-        (f"a comment of {emoji:,} emoji", "😡" * emoji),
+        (f"a comment of {emoji:,} emoji", "😂" * emoji),
         ("5,000 words, two in five of them opinions", "not so good , terribly awful but " * 833),
     ):
         one = Mention(external_id="1", kind=Kind.COMMENT, text=text, published_at=NOW)
@@ -385,6 +386,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="a folder of JSONL files; the text of each line is used")
     parser.add_argument("--profile", help="profile the case of this name instead, such as rss or 'rss, 200 topics'")
     chosen = parser.parse_args()
+    log.configure(json=False, stream=sys.stderr, level="WARNING")
     made, canned = Texts(chosen.seed), Canned()
     topics, names = texts.queries(made)
     every = cases(made, names, 4 if chosen.quick else 20, chosen.data)

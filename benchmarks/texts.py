@@ -12,23 +12,37 @@ from pathlib import Path
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 """The time it is in every benchmark that needs no clock of its own."""
 
-_SAID = (
+_CARE = (
     "the {who} was {good} and took time to explain everything", "the {who} at {place} was {bad}",
-    "we waited {number} hours in the {room} before anyone saw my {kin}", "{good} care from start to finish",
+    "we waited {number} hours in the {room} before anyone saw my {kin}",
     "I would not send my worst enemy to this place", "my {kin} had {care} here last {day} and all went well",
     "nobody called back about the {paper} even though we left {number} messages", "the {room} was {bad} but quiet",
     "billing sent me the wrong {paper} again and now they want {number} dollars", "thank you to the {who} on {day}",
-    "does anyone know if {place} takes new patients this {day}", "parking is a nightmare as always",
-    "the food was not as bad as people say", "they were VERY {good} with my {kin} who is scared of needles",
+    "does anyone know if {place} takes new patients this {day}", "the food was not as bad as people say",
+    "they were VERY {good} with my {kin} who is scared of needles",
     "the new {room} opens on {day} next to the old library", "never had a better {care} in my life",
     "I am still in pain after the {care} and the {who} just shrugged", "they lost my {paper} twice",
     "if you need {care} go somewhere else", "the {who} barely looked up from the screen",
     "the portal does not work and the phone is always busy", "can't say enough about how {good} the {who} was",
     "my {kin} works there and says the same", "five stars for the {who} and one for the {room}",
-    "traffic near {place} is closed until {day} because of the marathon", "free flu shots on {day} at {place}",
+    "free flu shots on {day} at {place}", "{good} care from start to finish",
+)  # fmt: skip
+_EVERYDAY = (
+    "parking is a nightmare as always",
+    "traffic near {place} is closed until {day} because of the marathon",
     "{name} plays at the arena on {day} and tickets are nearly gone", "reading {name} again this {day}",
+    "the library has new opening hours from {day}", "my {kin} started school this {day} and cried more than I did",
+    "anyone else watching the game with {number} friends tonight", "the bus was {number} minutes late so I walked",
+    "a quiet walk along the river with my {kin} and the dog", "it has rained for {number} days now",
+    "the bakery on the corner has the best bread in town", "I have {number} tabs open and no idea why",
+    "looking for a flat with {number} rooms near {place}", "who painted the fence by the station blue",
+    "the train to {name} leaves at {number} past", "we planted {number} tomatoes and the snails ate them all",
+    "my {kin} asked me what a fax machine is", "listening to {name} on the way to work again",
+    "the meeting could have been an email", "there is a sale on bicycles until {day}",
+    "the lecture by {name} starts at {number} past on {day}", "the bridge will be painted green in {day}",
     "the council voted {number} to {number} on the new road by the river", "{name} won again and nobody is surprised",
 )  # fmt: skip
+"""What the same people write about the rest of their lives: most of what a search brings."""
 _GRAVE = (
     "they gave my {kin} the wrong medication and she ended up in intensive care", "I will sue {place} for this",
     "the {who} told the whole waiting room about my diagnosis", "someone should burn that place down with them in it",
@@ -51,7 +65,7 @@ _SYLLABLES = [a + b for a in "bcdfglmnprstvw" for b in ("a", "e", "i", "o", "u",
 
 
 class Texts:
-    """Sentences without end. One text in fifty says something grave, one in seven has a sign beyond ASCII."""
+    """Sentences without end. One post in four has a signal, mostly a complaint; one in seven has a sign beyond ASCII."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -67,7 +81,7 @@ class Texts:
         pick = self.random
         grave = pick.random() < 0.02
         while len(said) < words:
-            pattern = pick.choice(_GRAVE if grave else _SAID)
+            pattern = pick.choice(_GRAVE if grave else _CARE if pick.random() < 0.4 else _EVERYDAY)
             sentence = self._filled(pattern).split()
             grave = False
             said += [sentence[0].capitalize(), *sentence[1:]] if pick.random() < 0.8 else [pick.choice(_LINKS), *sentence]

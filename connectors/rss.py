@@ -7,17 +7,16 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic import BaseModel, field_validator
 
 from connectors.kit import feed
-from connectors.kit.answer import refusal
+from connectors.kit.answer import refusal, unreachable
 from connectors.kit.feed.reading import Reading
 from connectors.kit.rest import STRICT
 from connectors.kit.text import https
-from monitor.connector import Access, AuthRejected, Cursor, NotPermitted, Page, PollError, Secret, Unavailable
+from monitor.connector import Access, AuthRejected, Cursor, NotPermitted, Page, PollError, Secret
 
 _ACCEPT = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml, application/xml;q=0.9,"
@@ -108,11 +107,7 @@ class Rss:
         try:
             response = await self.client.get(self.url, headers=headers)
         except httpx.HTTPError as error:
-            # From None, and nothing of the error's own words: they may carry the address.
-            reason = type(error).__name__
-            raise Unavailable(
-                f"{urlsplit(self.url).hostname} cannot be reached ({reason}): it is tried again"
-            ) from None
+            raise unreachable(error) from None
         if response.is_success or (response.status_code == httpx.codes.NOT_MODIFIED and known):
             return response
         raise refusal(response, *_REFUSALS.get(response.status_code, ()))

@@ -87,6 +87,7 @@ def _opened(named: str | Path) -> Script:
     """Read a scenario where it lies. Raises Malformed."""
     file = named if isinstance(named, Path) else shipped()[named]
     try:
-        return read(file.read_bytes(), file.name)
-    except OSError as error:
+        written = file.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
         raise Malformed(f"{file.name} cannot be read ({type(error).__name__}): check scenario in the options") from None
+    return read(written, file.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,7 +18,7 @@ from monitor.model import SourceState
 from monitor.pipeline import Line, deliver, judge, poll, report, retain
 from monitor.pipeline.deliver import finish
 from monitor.pipeline.poll import claim
-from monitor.store import incidents, outbox, sources
+from monitor.store import StoreError, incidents, outbox, sources
 from monitor.systemd import Systemd
 from monitor.timing import next_poll
 
@@ -26,6 +27,8 @@ say = structlog.get_logger()
 _POLLS_AT_ONCE = 32
 _STUCK_AFTER = timedelta(minutes=5)
 """Work that is due for longer than this means that the line does not do its job, whatever the process looks like."""
+_SHIFT = 10.0
+"""Seconds after which a look that always finds more to send ends all the same, so that the watchdog sees it pass."""
 _SILENT_AFTER = 120.0
 """Seconds after which a step that has not ended once counts as hung."""
 
@@ -164,8 +167,14 @@ async def _judge(engine: Engine) -> None:
 
 
 async def _look_for_deliveries(engine: Engine) -> None:
-    if await engine.line.run(_anything_to_send, engine.line):
-        await deliver(engine.line)
+    """Sends what is due and fills every hand again as soon as it is free: by looks alone, a storm would queue up."""
+    line = engine.line
+    until = engine.monotonic() + _SHIFT
+    while not engine.stopping.is_set() and await line.run(_anything_to_send, line):
+        await deliver(line)
+        if not line.sending or engine.monotonic() >= until:
+            return
+        await asyncio.wait(line.sending, timeout=1, return_when=asyncio.FIRST_COMPLETED)
 
 
 def _anything_to_send(line: Line) -> bool:
@@ -240,5 +249,13 @@ async def _drain(engine: Engine, clock: AsyncIOScheduler) -> None:
         for task in list(engine.line.sending):
             task.cancel()
         await finish(engine.line)
+    await engine.line.run(_let_go, engine.line)
     clock.shutdown(wait=False)
     say.info("stopped")
+
+
+def _let_go(line: Line) -> None:
+    """Gives back what was claimed and then not begun, because the stop came in between: others need not wait for it."""
+    with suppress(StoreError), line.database.write() as tx:
+        sources.free_all(tx, line.lease)
+        outbox.free_all(tx, line.lease)

@@ -110,15 +110,19 @@ def build(
     incidents: Iterable[Incident],
     sources: Iterable[SourceState],
     notifications: Iterable[Notification],
+    now: datetime | None = None,
 ) -> Digest:
     """Counts a period. `mentions` are those first seen in it, read once and not kept; `incidents` at least those that
-    were open in it, each counted once however often it is given; `notifications` those given up."""
+    were open in it, each counted once however often it is given; `notifications` those given up. `now` matters only to a
+    period that is not over: no source is expected to have been read later than that."""
     tally = _Tally()
     for one in mentions:
         tally.add(one)
     known = dict.fromkeys(one for one in incidents if one.opened_at < period.until)
     real = sorted((one for one in known if not one.drill), key=lambda one: (one.opened_at, one.id))
     watched = [one for one in sources if one.created_at < period.until]
+    for source in watched:
+        tally.by_source.setdefault(source.name, Part())
     acked = [one for one in real if one.acked_at and _within(one.acked_at, period)]
     ended = [one for one in real if one.resolved_at and _within(one.resolved_at, period)]
     return Digest(
@@ -146,7 +150,7 @@ def build(
         ),
         sources=len(watched),
         watched_since=min((one.created_at for one in watched), default=None),
-        blind=_blind(watched, [one for one in real if one.rule in _ABOUT_SOURCES], period),
+        blind=_blind(watched, [one for one in real if one.rule in _ABOUT_SOURCES], period, now),
         undelivered=sum(1 for one in notifications if one.failed_at and _within(one.failed_at, period)),
         worst=tuple(tally.worst()),
     )
@@ -240,27 +244,30 @@ def _over(one: Incident, period: Period) -> bool:
     return one.resolved_at < period.until if one.resolved_at else one.state is State.RESOLVED
 
 
-def _blind(sources: Iterable[SourceState], troubles: Iterable[Incident], period: Period) -> tuple[Blind, ...]:
+def _blind(
+    sources: Iterable[SourceState], troubles: Iterable[Incident], period: Period, now: datetime | None
+) -> tuple[Blind, ...]:
     """Sources that fail or are not read now, and those that failed or fell silent at some time in the period, what
     lasts still before what is over."""
     # A source that fails now is told by its own state, which knows better than its incident since when and why.
-    now = {one.name: blind for one in sources if (blind := _unseen(one, period)) is not None}
+    end = min(period.until, now or period.until)
+    still = {one.name: blind for one in sources if (blind := _unseen(one, end)) is not None}
     then = [
         Blind(source=one.group, since=one.opened_at, until=one.resolved_at, why=one.note)
         for one in troubles
-        if (one.resolved_at is None and one.group not in now) or (one.resolved_at and one.resolved_at >= period.since)
+        if (one.resolved_at is None and one.group not in still) or (one.resolved_at and one.resolved_at >= period.since)
     ]
-    return tuple(sorted((*now.values(), *then), key=lambda one: (one.until is not None, one.source, str(one.since))))
+    return tuple(sorted((*still.values(), *then), key=lambda one: (one.until is not None, one.source, str(one.since))))
 
 
-def _unseen(source: SourceState, period: Period) -> Blind | None:
-    """What is wrong with a source as it stands now, if that was so in the period already."""
+def _unseen(source: SourceState, end: datetime) -> Blind | None:
+    """What is wrong with a source as it stands now, if that was so before `end` already."""
     if source.failing_since is not None:
-        if source.failing_since >= period.until:
+        if source.failing_since >= end:
             return None
         return Blind(source=source.name, since=source.failing_since, why=source.error or "no reason given")
     if source.polled_at is None:
         return Blind(source=source.name, since=source.created_at, why="it has not been read yet")
-    if max(source.polled_at, source.next_poll_at) < period.until - _LATE:
+    if max(source.polled_at, source.next_poll_at) < end - _LATE:
         return Blind(source=source.name, since=source.polled_at, why="it was not read when it was due")
     return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal
 
 Json = Any
 """What ``json.loads`` returns."""
@@ -133,8 +133,8 @@ class Mention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    """One risk found in a mention. `start` and `end` are offsets into its text: what cannot point at what it saw
-    is no signal. `rule` is the id of the lexicon rule that fired."""
+    """One risk found in a mention. `start` and `end` are offsets into its text, or into its title where `field` says so:
+    what cannot point at what it saw is no signal. `rule` is the id of the lexicon rule that fired."""
 
     risk: str
     impact: int
@@ -142,6 +142,7 @@ class Signal:
     start: int
     end: int
     rule: str
+    field: Literal["text", "title"] = "text"
 
     @property
     def score(self) -> float:

@@ -34,26 +34,21 @@ def found(phrase, text):
         ("left ... alone", "left him there all night alone", []),
         ("left ...4 alone", "left him there all night alone", ["left him there all night alone"]),
         ("left ... alone", "left him. All alone", []),
-        ("very? rude staff", "rude staff, very rude staff", ["rude staff", "rude staff", "very rude staff"]),
+        ("very? rude staff", "rude staff, very rude staff", ["rude staff", "very rude staff", "rude staff"]),
         ("mr _ left", "Mr Example left", ["mr example left"]),
         ("# hours late", "3 hours late, 3rd hours late, $5 hours late, x hours late",
          ["3 hours late", "3rd hours late", "$5 hours late"]),
         ("$* bill", "a $900 bill and a 900 bill", ["$900 bill"]),
-        ("{harm} the {staff}", "hurt the nurses; run over the front desk; killing the Dr. Who", 
+        ("{harm} the {staff}", "hurt the nurses; run over the front desk; killing the Dr. Who",
          ["hurt the nurses", "run over the front desk", "killing the dr who"]),
         ("{staff} ...2 {harm}", "front desk was hurt", ["front desk was hurt"]),
-        ("to the {staff|}", "x", None),
         ("{nobody}|doctor left", "doctor left", ["doctor left"]),
         ("{loop} c", "a x b c", ["a x b c"]),
-        ("don't care", "They don’t care, 'don't' care", ["don't care", "don't care"]),
+        ("don't care", "They don\u2019t care, 'don't' care", ["don't care", "don't care"]),
     ],
 )  # fmt: skip
 def test_each_sign_of_a_phrase(phrase, text, finds):
-    if finds is None:
-        with pytest.raises(ValueError, match="phrase|list"):
-            found("", text)
-    else:
-        assert found(phrase, text) == finds
+    assert found(phrase, text) == finds
 
 
 @pytest.mark.parametrize("phrase", ["", "... left", "left ...", "a?|b c", "{unheard_of} left", "_ ... _", "# #"])
@@ -63,11 +58,20 @@ def test_what_cannot_be_read_is_refused(phrase):
 
 
 def test_words_know_their_place_in_the_text():
-    text = "Dr. Example’s nurse İs ‘here’ – it's 'fine'!! 2nd"
+    text = "Dr. Example\u2019s nurse İs \u2018here\u2019 \u2013 it's 'fine'!! 2nd"
     words = Words(text)
-    assert words.words == ["dr", "example's", "nurse", "is", "here", "it's", "fine", END, "2nd"] or words.words[3] == "i̇s"
-    assert [text[a:b] for a, b in words.spans][:3] == ["Dr", "Example’s", "nurse"]
-    assert len(words.spans) == len(words.words)
+    assert words.words == ["dr", "example's", "nurse", "İs", "here", "it's", "fine", END, "2nd"]
+    assert [text[a:b] for a, b in words.spans] == [
+        "Dr",
+        "Example\u2019s",
+        "nurse",
+        "İs",
+        "here",
+        "it's",
+        "fine",
+        "!",
+        "2nd",
+    ]
 
 
 def test_titles_and_decimals_end_no_sentence():
@@ -96,7 +100,9 @@ def test_what_is_remembered_of_words_is_bounded():
 
 @pytest.mark.parametrize("unit", ["left ", "left. ", "nurse hurt ", "a b ", "'", "dr. ", "a", "run over the "])
 def test_the_work_grows_with_the_length_and_no_faster(unit):
-    index = Index([("left ...6 alone", 0), ("{staff} ...8 {harm} ...8 {staff}", 1), ("{loop} ...6 {loop}", 2)], LISTS, COMMON)
+    index = Index(
+        [("left ...6 alone", 0), ("{staff} ...8 {harm} ...8 {staff}", 1), ("{loop} ...6 {loop}", 2)], LISTS, COMMON
+    )
     assert work(index, unit * 1600) <= 4.6 * work(index, unit * 400)
 
 

@@ -209,7 +209,7 @@ def documents(draw: st.DrawFn) -> str:
     return opening + "".join(draw(HEADS)) + "".join(written) + closing
 
 
-@settings(max_examples=1500)
+@settings(max_examples=700)
 @given(documents())
 def test_both_readers_read_what_hypothesis_writes_alike(document):
     read = both(document.encode())

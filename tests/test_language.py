@@ -8,7 +8,7 @@ ENGLISH = [
     "Great!", "Worst ER ever", "Rude.", "Lovely staff", "Not impressed", "Dr. Example is the best", "10/10 would recommend",
     "Waited 3 hours!!!", "ok", "Thank you", "Never again.", "Professional and kind", "so clean", "OMG avoid",
     "The nurses were kind and the wait was short.", "My mother's operation went well, I can't thank them enough.",
-    "Don’t bother", "No", "On time. Good service.", "Knowledgeable dentist", "staff/parking awful",
+    "Don\u2019t bother", "No", "On time. Good service.", "Knowledgeable dentist", "staff/parking awful",
     "@clinic your phone line is dead https://practice.example/x #fail", "I don't know why they closed the desk at noon",
     "Amazing 😀😀", "Die besten? No, the worst service I had", "Overpriced, slow, dirty", "Doctor was on the phone all the time",
 ]  # fmt: skip
@@ -65,7 +65,9 @@ def test_a_language_without_words_here_is_not_taken_for_english(text):
     assert language(text, "xx") == "xx", "the platform may name it"
 
 
-@pytest.mark.parametrize("text", ["", " ", "😀👍", "12/10", "!!!", "@practice", "https://practice.example/very/long", "#"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "😀👍", "12/10", "!!!", "@practice", "https://practice.example/very/long", "#"]
+)
 def test_a_text_without_words_has_no_language(text):
     assert language(text, "en") is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -9,16 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from monitor import daemon
 from monitor.connector import AuthRejected, Page, Throttled, Unavailable
 from monitor.model import Kind, Mention, Outcome, State
-from monitor.pipeline import judge, poll_due, rescore, retain
-from monitor.pipeline.deliver import deliver_all
+from monitor.pipeline import deliver, ingest, judge, poll_due, rescore, retain
+from monitor.pipeline.deliver import deliver_all, finish
 from monitor.pipeline.work import NotPossible, ack, assign, replay, resolve, silence, unsilence
 from monitor.store import incidents, log, mentions, outbox, sources
 from tests.clock import Clock
 from tests.line import CONFIG, Bench, Fake, Making, refusal
+from tests.store import notification, send
 
 THREAT = "I know what time the nurse leaves and where she parks. Next time I see that receptionist I'm putting her through the window."
 KIND_WORDS = "Everybody was kind and the doctor took her time. Thank you!"
@@ -446,3 +450,81 @@ async def test_assessing_again_changes_no_judgement_of_the_past(making: Making, 
     assert rescore(bench.line, everything=True, progress=seen.append) == 450
     assert sum(seen) == 450
     assert await turn(bench) == 0
+
+
+async def test_a_channel_that_hangs_delays_no_other_and_takes_no_more_than_its_hands(
+    making: Making, clock: Clock
+) -> None:
+    class Hanging:
+        def __init__(self) -> None:
+            self.begun = 0
+
+        async def send(self, _notification: Any) -> None:
+            self.begun += 1
+            await asyncio.Event().wait()
+
+    bench = making()
+    hanging = Hanging()
+    bench.line.channels = {("risk", "email"): hanging, ("risk", "webhook"): bench.channel}
+    stuck = [notification(f"h{n}", due_at=clock.now()) for n in range(50)]
+    fine = [notification(f"f{n}", channel="webhook", due_at=clock.now() + timedelta(seconds=1)) for n in range(50)]
+    send(bench.database, *stuck, *fine)
+    bench.wait(seconds=1)
+    for _ in range(40):
+        await deliver(bench.line)
+        await asyncio.sleep(0)
+        if len(bench.channel.taken) == 50:
+            break
+        await asyncio.wait(list(bench.line.sending), timeout=0.05)
+    assert len(bench.channel.taken) == 50
+    assert hanging.begun == 4
+    for task in list(bench.line.sending):
+        task.cancel()
+    await finish(bench.line)
+    with bench.database.read() as tx:
+        assert {one.attempts for one in outbox.listed(tx, "due")} == {0}
+
+
+@pytest.fixture
+def bench(making: Making) -> Bench:
+    return making()
+
+
+words = st.text(st.characters(), max_size=40)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "key": words.filter(bool) | st.just("x" * 9000),
+                "text": words,
+                "title": words,
+                "author": st.none() | words,
+                "url": st.none() | words,
+                "lang": st.none() | words,
+                "parent_id": st.none() | words | st.just("y" * 9000),
+                "engagement": st.none() | st.integers(0, 10**30),
+                "audience": st.none() | st.integers(0, 10**30),
+            }
+        ),
+        max_size=4,
+        unique_by=lambda one: one["key"],
+    )
+)
+def test_no_mention_however_odd_keeps_its_page_from_being_stored(bench: Bench, clock: Clock, odd: list[Any]) -> None:
+    here = bench.line.config.sources["one"]
+    with bench.database.write() as tx:
+        sources.free_all(tx)
+        before = mentions.count(tx)
+        state = sources.claim_one(tx, "one", clock.now(), lease="test", until=clock.now() + timedelta(hours=1))
+    assert state is not None
+    state = replace(state, platform=f"p{before}")
+    page = Page(mentions=[said(clock, **one) for one in odd], cursor={"n": 1}, gone=["\0", "z" * 9000])
+    found = ingest(bench.line, here, state, page, lease_for=timedelta(hours=1))
+    assert found.new == len(odd)
+    with bench.database.read() as tx:
+        assert mentions.count(tx) == before + len(odd)
+    again = ingest(bench.line, here, state, page, lease_for=timedelta(hours=1))
+    assert (again.new, again.changed) == (0, 0)

@@ -225,11 +225,12 @@ def test_a_relative_path_starts_at_the_configuration(tmp_path):
     assert config.sources["news"].options.scenario == tmp_path / "plays" / "own.toml"
 
 
-async def test_a_file_that_is_missing_is_told_by_its_name_alone(tmp_path, clock):
+@pytest.mark.parametrize(("name", "why"), [("own.toml", "FileNotFoundError"), ("\0.toml", "ValueError")])
+async def test_a_file_that_cannot_be_read_is_told_by_its_name_alone(tmp_path, clock, name, why):
     with pytest.raises(Malformed) as caught:
-        await polled(scenario(tmp_path / "own.toml", clock), {})
+        await polled(scenario(tmp_path / name, clock), {})
 
-    assert str(caught.value) == "own.toml cannot be read (FileNotFoundError): check scenario in the options"
+    assert str(caught.value) == f"{name} cannot be read ({why}): check scenario in the options"
 
 
 @pytest.mark.parametrize("name", sorted(shipped()))

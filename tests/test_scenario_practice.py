@@ -169,10 +169,10 @@ def test_its_texts_differ_in_length():
 def test_played_through_the_line_it_opens_each_incident_once_and_no_other(tmp_path):
     opened = asyncio.run(through_the_line(tmp_path))
 
-    assert [one.rule for one in opened] == [
-        "clinical_harm_allegation", "own_reply_phi", "brand_service_complaint", "review-slump",
-        "privacy_breach_allegation", "legal_regulatory_threat", "threat_to_staff", "self_harm_crisis",
-        "impersonation_misrepresentation", "account_compromise", "coordinated_campaign",
+    assert sorted(one.rule for one in opened) == [
+        "account_compromise", "brand_service_complaint", "clinical_harm_allegation", "coordinated_campaign",
+        "impersonation_misrepresentation", "legal_regulatory_threat", "own_reply_phi", "privacy_breach_allegation",
+        "review-slump", "self_harm_crisis", "threat_to_staff",
     ]  # fmt: skip
     assert {one.rule for one in opened if one.level is Level.CRITICAL} == {
         "own_reply_phi", "threat_to_staff", "account_compromise",
@@ -180,7 +180,7 @@ def test_played_through_the_line_it_opens_each_incident_once_and_no_other(tmp_pa
 
 
 async def through_the_line(folder: Path) -> list[Incident]:
-    """The incidents that the example's configuration opens within the scenario's minute, in their order."""
+    """The incidents that the example's configuration opens within the scenario's minute."""
     clock = Clock()
     path = folder / "config.toml"
     path.write_text((ROOT / "config.example.toml").read_text(encoding="utf-8"), encoding="utf-8")
@@ -196,6 +196,6 @@ async def through_the_line(folder: Path) -> list[Incident]:
                 await line.run(judge, line)
                 clock.advance(timedelta(seconds=5))
             with line.database.read() as tx:
-                return sorted(incidents.listed(tx, None), key=lambda one: one.opened_at)
+                return list(incidents.listed(tx, None))
         finally:
             line.close()

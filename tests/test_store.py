@@ -88,9 +88,20 @@ def test_what_is_gone_leaves_a_tombstone_without_its_words(database: Database) -
         assert mentions.forget(tx, "p", ["1"], NOW) == 0
     (one,) = listed(database)
     assert (one.mention.text, one.mention.author, one.mention.title, one.gone_at) == ("", None, "", NOW)
+    assert one.assessment.risk_score == 0  # the edit had no signal; what the tombstone shows is what it last was
     with database.read() as tx:
         assert tx.execute(text("SELECT count(*) FROM versions")).scalar() == 0
         assert mentions.known(tx, "p", ["1"])["1"].gone
+
+
+def test_our_own_words_that_are_gone_are_kept_as_evidence(database: Database) -> None:
+    add(database, fresh(said("1", "our own words", ours=True), found(threat())), fresh(said("2"), found(threat())))
+    with database.write() as tx:
+        assert mentions.forget(tx, "p", ["1", "2"], NOW) == 2
+    ours, theirs = sorted(listed(database), key=lambda one: not one.mention.ours)
+    assert (ours.mention.text, ours.gone_at) == ("our own words", NOW)
+    assert (theirs.mention.text, theirs.gone_at) == ("", NOW)
+    assert theirs.assessment.signals == (threat(),)
 
 
 def test_ids_by_the_thousand_are_found(database: Database) -> None:

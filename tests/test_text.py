@@ -124,6 +124,7 @@ def test_half_a_megabyte_of_nonsense_takes_no_time(bomb):
         ("http://", None),
         ("http://[::1", None),
         ("http://news.example:99999/", None),
+        ("https://news.example/" + "a" * 9_000, None),
         ("", None),
         (None, None),
     ],

@@ -42,13 +42,20 @@ async def ask(
     try:
         response = await client.request(method, url, auth=auth or httpx.USE_CLIENT_DEFAULT, json=json)
     except httpx.HTTPError as error:
-        # From None, and nothing of the error's own words: they may carry the URL. A session may have gone elsewhere.
-        raise Unavailable(
-            f"{error.request.url.host} cannot be reached ({type(error).__name__}): it is tried again"
-        ) from None
+        raise unreachable(error) from None
     if response.is_success:
         return response
     raise (explain and explain(response)) or refusal(response)
+
+
+def unreachable(error: httpx.HTTPError) -> Unavailable:
+    """What a request that got no answer means. Our transport's own sentences begin with the host and say why (too
+    large, an address that is not public); the words of any other error may carry the URL and are left out."""
+    host = error.request.url.host  # a session may have gone elsewhere
+    said = str(error)
+    if said.startswith(f"{host}: ") and "://" not in said and "?" not in said:
+        return Unavailable(said)
+    return Unavailable(f"{host} cannot be reached ({type(error).__name__}): it is tried again")
 
 
 def refusal(response: httpx.Response, kind: type[PollError] | None = None, remedy: str | None = None) -> PollError:

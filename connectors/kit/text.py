@@ -35,6 +35,7 @@ _MOST_MARKUP = 500
 """Badly nested tags make an HTML parser's tree grow with their square; nobody's text has so many odd ones."""
 
 _PLAIN_URL = re.compile(r"https?://[a-z0-9](?:[-a-z0-9]*\.)*+[-a-z0-9]+/[!#-;=?-\[\]_a-z~]*", re.ASCII)
+_LONGEST_URL = 8_000
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}]")
 
 
@@ -49,22 +50,26 @@ def plain(html: str) -> str:
     html = _without_tags(_flat(html.replace("\0", "")))
     if "<" in html and _MARKUP.search(html):
         return tidy(_parsed(html.replace("\0", "")))
-    return tidy((_decoded(html) if "&" in html else html).replace("\0", ""))
+    if "&" in html:
+        return tidy(_decoded(html).replace("\0", ""))
+    return _lined(html.replace("\0", ""))
 
 
 def tidy(text: str) -> str:
     """`text` without invisible characters, with one space between words and no empty lines."""
     if text.isprintable() and "  " not in text:
         return text.strip()
-    if "  " in text or not text.replace("\n", "").isprintable():
+    if not text.replace("\n", "").isprintable():
         text = _INVISIBLE.sub("", text)
         return "\n".join(line for part in text.splitlines() if (line := " ".join(part.split())))
-    return "\n".join(line for part in text.split("\n") if (line := part.strip()))
+    return _lined(text)
 
 
 def https(url: str | None, base: str = "") -> str | None:
-    """`url` resolved against `base` if that is an http or https address with a host, else None."""
+    """`url` resolved against `base` if that is an http or https address with a host and of bearable length, else None."""
     url = (url or "").strip()
+    if len(url) > _LONGEST_URL:
+        return None
     if not url or _PLAIN_URL.fullmatch(url):
         return url or None
     try:
@@ -80,6 +85,13 @@ def _quoted(character: str) -> str:
     return "/" if character == "\\" else "" if character in "\t\r\n" else f"%{ord(character):02X}"
 
 
+def _lined(text: str) -> str:
+    """`text`, in which there are only letters, spaces and line breaks, tidied."""
+    if "  " in text:
+        return "\n".join(line for part in text.split("\n") if (line := " ".join(part.split())))
+    return "\n".join(line for part in text.split("\n") if (line := part.strip()))
+
+
 def _flat(text: str) -> str:
     if "  " in text or not text.isprintable():
         return " ".join(text.split())
@@ -87,11 +99,8 @@ def _flat(text: str) -> str:
 
 
 def _decoded(text: str) -> str:
-    """`html.unescape`, several times as fast where only the everyday entities occur."""
-    text = text.replace("&nbsp;", " ").replace("&quot;", '"').replace("&#39;", "'").replace("&lt;", "<")
-    text = text.replace("&gt;", ">")
-    plain_ands = text.count("&amp;")
-    return text.replace("&amp;", "&") if text.count("&") == plain_ands else unescape(text)
+    """`html.unescape`, quicker where there are only ampersands."""
+    return text.replace("&amp;", "&") if text.count("&amp;") == text.count("&") else unescape(text)
 
 
 def _without_tags(html: str) -> str:

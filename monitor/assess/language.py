@@ -22,7 +22,8 @@ _MASK = (1 << 12) - 1
 _READ = 80
 """So many words are looked at. A word's votes are at most 4, so the packed sums stay below their 12 bits."""
 
-_NOISE = re.compile(r"(?:https?://|www\.)\S+|[@#][\w.@-]+|&\w+;|<[^<>]{0,40}>")
+_NO_WORDS = ("@", "#", "http://", "https://", "www.", "&")
+"""What begins so is a handle, a tag, an address or an HTML entity, and no word of a language."""
 _LETTERS = re.compile(r"[^\W\d_]")
 _EDGES = "\"'\u201c\u201d\u2018\u2019\u00ab\u00bb\u201e\u00bf\u00a1!?.,;:()[]{}<>*_-\u2013\u2014\u2026/\\|~`+=&%$\u00a3\u20ac0123456789"
 
@@ -98,24 +99,26 @@ def language(text: str, hint: str | None = None) -> str | None:
 
     `hint` is what the platform says; it decides between languages that the text leaves open.
     """
-    if "@" in text or "#" in text or "/" in text or "&" in text or "<" in text:
-        text = _NOISE.sub(" ", text)
     hint = hint.replace("_", "-").split("-")[0].lower() if hint else None
     if not text.isascii() and (foreign := _script(text, hint)):
         return foreign
     words = text.split(None, _READ)[:_READ]
+    if "@" in text or "#" in text or "/" in text or "&" in text:
+        words = [word for word in words if not word.startswith(_NO_WORDS)]
     known = _VOTES
     votes = sum([known[word] for word in words])
     if not votes:
-        return hint if hint not in (None, "en") and _LETTERS.search(text) else None
+        return hint if hint not in (None, "en") and any(map(_LETTERS.search, words)) else None
     return _elected(votes, len(words), hint)
 
 
 def _script(text: str, hint: str | None) -> str | None:
     """The language of a text mostly in a script other than Latin; a few such letters in a Latin text tell nothing."""
     text = text[:2_000]
+    if not _FOREIGN_SCRIPT.search(text):
+        return None
     found = len(_FOREIGN_SCRIPT.findall(text))
-    if not found or found * 3 < len(_LETTERS.findall(text)):
+    if found * 3 < len(_LETTERS.findall(text)):
         return None
     for lang, letters, hints in _SCRIPT_LETTERS:
         if 5 * len(letters.findall(text)) >= found:

@@ -39,7 +39,7 @@ _NO_NAME = frozenset({
     "please", "sincerely", "regards", "our", "hey", "facebook",
 })  # fmt: skip
 
-_DIGITS = re.compile(r"\d[\d/.) -]{3}")
+_DIGITS = re.compile(r"\d(?:\d{3}|[/-]\d|[ .)-]{1,2}\d\d)")
 _INTRODUCING = frozenset(("name", "am", "i'm", "im", "this"))
 
 

@@ -166,9 +166,12 @@ class _Lists:
 
 
 def _names(names: Sequence[str]) -> list[str]:
-    """Names as phrases: their words, and nothing that a phrase would take for a sign."""
-    found = (" ".join(word for word in Words(name).words if word != END) for name in names)
-    return [name for name in found if name and name != "_"]
+    """Names as phrases: their words without a title, and nothing that a phrase would take for a sign."""
+    found = (" ".join(word for word in Words(name).words if word not in _TITLES) for name in names)
+    return [name for name in found if name.strip("_ ")]
+
+
+_TITLES = frozenset({END, "dr", "mr", "mrs", "ms", "prof", "professor", "md", "rn", "dds"})
 
 
 class _RuleSet:

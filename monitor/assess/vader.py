@@ -31,7 +31,7 @@ _LONGEST_REMEMBERED = 32
 """The memo holds at most this many words of at most this many characters: some 15 MB, whatever strangers write."""
 
 _Word = tuple[str, float | None, float, bool, bool, bool]
-"""Lower case, valence (None: not in the lexicon), booster (0: none), negates, is upper case, occurs in an idiom."""
+"""Lower case, valence (None: not in the lexicon), booster (0: none), negates, is upper case, can turn a valence."""
 
 _BEFORE: _Word = ("", 0.0, 0.0, False, False, False)
 """Stands before the first word. Its valence is not None: the package never lets such a word modify another."""
@@ -40,6 +40,8 @@ _AFTER: _Word = ("", None, 0.0, False, False, False)
 _NEGATE = frozenset(NEGATE)
 _IDIOM_WORDS = frozenset(word for idiom in (*SPECIAL_CASES, *BOOSTER_DICT) if " " in idiom for word in idiom.split())
 _STRESS = ("so", "this")
+_TURNING = frozenset((*_IDIOM_WORDS, *_NEGATE, *BOOSTER_DICT, *_STRESS, "no", "or", "nor", "doubt", "least", "at"))
+"""Words that may change the valence of one that follows; with "n't" in it, any word may."""
 
 
 def _read(name: str) -> list[tuple[str, str]]:
@@ -71,7 +73,7 @@ class _Words(dict[str, _Word]):
             BOOSTER_DICT.get(lower, 0.0),
             lower in _NEGATE or "n't" in lower,
             word.isupper(),
-            lower in _IDIOM_WORDS,
+            lower in _TURNING or "n't" in lower,
         )
         if len(token) <= _LONGEST_REMEMBERED:
             if len(self) >= _REMEMBERED:
@@ -130,8 +132,12 @@ class Vader:
         values = []
         positions = []
         padded = [_BEFORE, _BEFORE, _BEFORE, *words, _AFTER, _AFTER]
+        turns = [word[5] for word in padded]
         for i in hits:
-            value = _valence(padded, i + 3, mixed=mixed)
+            if True in turns[i : i + 4] or (mixed and words[i][4]):
+                value = _valence(padded, i + 3, mixed=mixed)
+            else:  # nothing stands before it that could change it
+                value = words[i][1] or 0.0
             if value:
                 values.append(value)
                 positions.append(i)
@@ -158,7 +164,7 @@ def _valence(words: list[_Word], i: int, *, mixed: bool) -> float:
     if three[1] is None:
         valence += _boost(three, valence, mixed=mixed) * 0.9
         valence *= _third(three, two, one)
-        if words[i][5] or one[5] or two[5]:
+        if words[i][0] in _IDIOM_WORDS or one[0] in _IDIOM_WORDS or two[0] in _IDIOM_WORDS:
             valence = _idiom(valence, [word[0] for word in words[i - 3 : i + 3]])
     if one[0] == "least" and one[1] is None and two[0] not in ("at", "very"):
         valence *= N_SCALAR

@@ -1,18 +1,23 @@
-"""Commands for what is kept: db, retention, rescore, verify-log."""
+"""Commands for what is kept: rescore, retention, verify-log, db."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from datetime import timedelta
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 
 from monitor import audit
-from monitor.cli.frame import DONE, FAILED, Asked, Span, command, opened
-from monitor.pipeline import rescore, retain
-from monitor.store import Database, log, mentions
+from monitor.cli.frame import DONE, FAILED, Asked, command, opened
+from monitor.cli.screen import progress
+from monitor.cli.typed import Span
+from monitor.pipeline import Line, rescore, retain
+from monitor.store import Database, StoreError, log, mentions
+
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @click.group("db")
@@ -22,87 +27,157 @@ def db() -> None:
 
 @command("upgrade")
 def upgrade(asked: Asked) -> int:
-    """Bring the database to this version's schema."""
-    return _with(asked, lambda database: database.upgrade(), "the database fits this version")
+    """Bring the database to this version's schema.
+
+    The daemon does it as it starts."""
+    with _database(asked) as database:
+        behind = database.behind()
+        with progress("migrating"):
+            database.upgrade()
+    asked.say("the database fits this version" if behind is None else "the database was brought to this version",
+              done=True, was=behind)  # fmt: skip
+    return DONE
 
 
 @command("check")
 def check(asked: Asked) -> int:
-    """Say whether the schema fits, and show the settings that durability rests on."""
-    database = Database(asked.config().database)
-    try:
+    """Say whether the database is as it should be.
+
+    Of this version, and with the settings that durability rests on. Exit code 1 when it needs `db upgrade`."""
+    with _database(asked) as database:
         behind = database.behind()
         signs = database.vital_signs()
-        asked.say(behind or "the database fits this version: " + ", ".join(f"{k} {v}" for k, v in signs.items()),
-                  behind=behind, notes=database.warnings(), **signs)  # fmt: skip
-    finally:
-        database.close()
+        notes = database.warnings()
+    said = [behind or "the database fits this version", *(f"{name} {value}" for name, value in signs.items()),
+            *(f"note: {note}" for note in notes)]  # fmt: skip
+    asked.say("\n".join(said), behind=behind, notes=notes, **signs)
     return FAILED if behind else DONE
 
 
 @command("backup")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def backup(asked: Asked, file: Path) -> int:
-    """Copy the database to FILE while the daemon goes on writing (SQLite; for PostgreSQL use pg_dump)."""
-    return _with(asked, lambda database: database.backup(file), f"the backup is in {file}")
+    """Copy an SQLite database while the daemon writes to it.
+
+    FILE must not exist yet. For PostgreSQL use pg_dump."""
+    with _database(asked) as database:
+        if not file.absolute().parent.is_dir():
+            raise StoreError(f"there is no folder {file.absolute().parent}")
+        with progress("copying"):
+            _copied(database.backup, file)
+        size = file.stat().st_size
+    asked.say(f"the backup is in {file} ({size / 1_000_000:,.1f} MB)", file=str(file), bytes=size)
+    return DONE
 
 
 @command("restore")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def restore(asked: Asked, file: Path) -> int:
-    """Put a backup in the place of the database; the daemon must be stopped."""
-    return _with(asked, lambda database: database.restore(file), f"the database is that of {file}")
+    """Put a backup in place of the SQLite database.
+
+    The daemon must be stopped. The copy is checked before anything is touched."""
+    with _database(asked) as database:
+        with progress("copying"):
+            _copied(database.restore, file)
+        behind = database.behind()
+    more = "; it is of an older version and is migrated at the next start" if behind else ""
+    asked.say(f"the database is now that of {file}{more}", file=str(file), behind=behind)
+    return DONE
 
 
-def _with(asked: Asked, work: object, sentence: str) -> int:
+def _copied(copy: Callable[[Path], None], file: Path) -> None:
+    try:
+        copy(file)
+    except sqlite3.Error as error:
+        raise StoreError(f"{file}: the copy failed: {error}") from None
+
+
+@contextmanager
+def _database(asked: Asked) -> Iterator[Database]:
     database = Database(asked.config().database)
     try:
-        work(database)  # type: ignore[operator]
+        yield database
     finally:
         database.close()
-    asked.say(sentence, done=True)
-    return DONE
 
 
 @command("retention")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 def retention(asked: Asked, *, dry_run: bool) -> int:
-    """Apply the retention of the configuration."""
-    with opened(asked) as line:
-        count = retain(line, dry_run=dry_run)
-    asked.say(f"{count} mentions {'would be' if dry_run else 'were'} deleted", mentions=count, dry_run=dry_run)
+    """Delete what is past its time by [retention].
+
+    And empty what a platform's terms let nobody keep any longer. The daemon does so every day."""
+    with opened(asked) as line, progress("looking"):
+        counts = _past(line)
+        if not dry_run:
+            retain(line)
+    config = asked.config().retention
+    would = "would be" if dry_run else "were"
+    asked.say(
+        f"{counts['mentions']:,} mentions of others, older than {config.mentions.days:,} days, {would} deleted\n"
+        f"{counts['own']:,} posts and replies of ours, older than {config.own_replies.days:,} days, {would} deleted\n"
+        f"{counts['emptied']:,} mentions {would} emptied by the terms of their platforms",
+        **counts,
+        dry_run=dry_run,
+    )
     return DONE
 
 
+def _past(line: Line) -> dict[str, int]:
+    """How many mentions are past their time: those of others, our own, and those that terms let nobody keep."""
+    now, config = line.now(), line.config.retention
+    before, own_before = now - config.mentions, now - config.own_replies
+    kinds = [line.connectors(name) for name in line.config.sources]
+    terms = {one.platform: one.access.retention for one in kinds if one.access.retention is not None}
+    with line.database.read() as tx:
+        others = mentions.count_expired(tx, before, _NEVER)
+        every = mentions.count_expired(tx, before, own_before)
+        stale = [mentions.stale(tx, platform, now - span, limit=2**31) for platform, span in terms.items()]
+    return {"mentions": others, "own": every - others, "emptied": sum(map(len, stale))}
+
+
 @command("rescore")
-@click.option("--since", type=Span(), help="Only mentions first seen within this span.")
+@click.option("--since", type=Span(), help="Only mentions first seen within this span, such as 30d.")
 @click.option("--all", "everything", is_flag=True, help="Also those that this assessor has seen already.")
 def rescore_command(asked: Asked, *, since: timedelta | None, everything: bool) -> int:
-    """Assess stored mentions again with the current assessor."""
+    """Assess stored mentions with today's rules.
+
+    Those that an older version assessed, or all. It can be stopped and goes on where it was; it opens no incident."""
     with opened(asked) as line:
         begin = line.now() - since if since else None
         with line.database.read() as tx:
             total = mentions.count(tx, since=begin)
-        with _bar(total, "assessing", hidden=asked.json) as bar:
-            count = rescore(line, since=begin, everything=everything, progress=bar.update)
-    asked.say(f"{count} mentions assessed again", mentions=count)
+        with progress("assessing", total) as step:
+            count = rescore(line, since=begin, everything=everything, progress=step)
+    said = f"{count:,} of {total:,} mentions assessed again"
+    fresh = "; the others were assessed by this version already" if count < total and not everything else ""
+    asked.say(said + fresh, mentions=count, of=total)
     return DONE
 
 
 @command("verify-log")
 def verify_log(asked: Asked) -> int:
-    """Check that no line of the log was changed, removed or put in between."""
-    with opened(asked) as line, line.database.read() as tx:
-        broken = audit.broken(log.lines(tx))
-    asked.say("the log is whole" if broken is None else f"the chain breaks at line {broken}", broken_at=broken)
+    """Check that the log of actions is whole.
+
+    Each line is chained to the one before: none may have been changed, removed or put in between. Exit code 1 with the
+    first line that does not fit."""
+    count = 0
+
+    def counted(links: Iterator[audit.Link]) -> Iterator[audit.Link]:
+        nonlocal count
+        for link in links:
+            count += 1
+            step(1)
+            yield link
+
+    with opened(asked) as line, line.database.read() as tx, progress("reading") as step:
+        broken = audit.broken(counted(log.lines(tx)))
+    whole = f"the log is whole: {count:,} lines"
+    asked.say(whole if broken is None else f"the chain breaks at line {broken}: it or the line before it was changed",
+              broken_at=broken, lines=count)  # fmt: skip
     return DONE if broken is None else FAILED
-
-
-def _bar(length: int, label: str, *, hidden: bool) -> AbstractContextManager[Any]:
-    bar: AbstractContextManager[Any] = click.progressbar(length=length, label=label, hidden=hidden)
-    return bar
 
 
 for _command in (upgrade, check, backup, restore):
     db.add_command(_command)
-COMMANDS = (db, retention, rescore_command, verify_log)
+COMMANDS = (retention, rescore_command, verify_log, db)

@@ -1,282 +1,329 @@
-"""Commands that show: mentions, topics test, incidents, show, explain, deliveries, sources, connectors, silences."""
+"""Commands that list: mentions, topics test, incidents, deliveries, sources, connectors, silences."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
+from itertools import islice
+from typing import Any, cast
 
 import click
 
 from monitor import connector, rules
 from monitor.cli import shapes
-from monitor.cli.frame import DONE, FAILED, Asked, Span, command, opened
-from monitor.model import SourceState, State, Stored
+from monitor.cli.frame import DONE, FAILED, Asked, command, now, opened
+from monitor.cli.screen import Column, Screen, many, progress, short
+from monitor.cli.typed import Span, known
+from monitor.config.reading import RISKS
+from monitor.messages import lasting
+from monitor.model import Incident, SourceState, State, Stored
 from monitor.pipeline import Line
 from monitor.store import Transaction, incidents, log, mentions, outbox, sources
 from monitor.topics import Hit, QueryError, Topics, parse
 
+_MENTIONS = (
+    Column("id", right=True),
+    Column("first_seen_at", "seen"),
+    Column("source", least=110, most=20),
+    Column("kind", least=130),
+    Column("stars", right=True, least=90),
+    Column("sentiment", "mood", right=True, least=110),
+    Column("risk_score", "risk", right=True, least=50),
+    Column("risks", "classes", least=76, most=20),
+    Column("text", fills=True),
+)
+_INCIDENTS = (
+    Column("id", right=True),
+    Column("level"),
+    Column("state", least=50),
+    Column("rule", fills=True),
+    Column("group", least=76, most=20),
+    Column("mention_count", "mentions", right=True, least=110),
+    Column("opened_at", "opened", least=96),
+    Column("ack", least=60),
+    Column("assignee", "with", least=120, most=20),
+)
+_DELIVERIES = (
+    Column("id"),
+    Column("created_at", "written", least=96),
+    Column("reason", least=50),
+    Column("inbox", most=20),
+    Column("channel"),
+    Column("state"),
+    Column("attempts", "tries", right=True, least=90),
+    Column("about", fills=True, least=60),
+)
+_SOURCES = (
+    Column("name", most=24),
+    Column("platform", least=100),
+    Column("state"),
+    Column("polled_at", "last poll", least=60),
+    Column("next", "next poll", least=90),
+    Column("mentions", right=True),
+    Column("failing_since", least=110),
+    Column("error", "why", fills=True, least=60),
+)
+
 
 @command("mentions")
 @click.argument("query", required=False)
-@click.option("--since", type=Span(), default="7d", show_default=True, help="How far back, by when we saw it first.")
-@click.option("--risk", help="Only mentions with a signal of this risk class.")
-@click.option("--source", help="Only mentions of this source.")
-@click.option("--sort", "order", type=click.Choice(["risk", "new", "reach"]), default="new", show_default=True)
+@click.option("--since", type=Span(), default="7d", show_default=True, help="How far back, by when we first saw it.")
+@click.option("--risk", metavar="CLASS", help="Only mentions with a signal of this risk class.")
+@click.option("--source", metavar="NAME", help="Only mentions of this source.")
+@click.option("--sort", "order", type=click.Choice(["risk", "new", "reach"]), default="new", show_default=True,
+              help="The riskiest, the newest or the most widely read first; risk leaves out what shows none.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True, help="At most so many.")
 def list_mentions(
     asked: Asked, query: str | None, *, since: timedelta, risk: str | None, source: str | None, order: str, limit: int
 ) -> int:
-    """List stored mentions, those that match QUERY where one is given."""
+    """List stored mentions.
+
+    QUERY is a boolean query as in [topics.NAME]: only what it matches is listed. See docs/topics.md."""
     topics = _topics(query) if query else None
+    if risk is not None:
+        known(risk, "risk class", sorted(RISKS))
     with opened(asked) as line, line.database.read() as tx:
+        if source is not None:
+            there = {*line.config.sources, *(one.name for one in sources.every(tx, active=False))}
+            known(source, "source", sorted(there))
         found = mentions.listed(tx, since=line.now() - since, risk=risk, source=source, order=order)
-        shown = [one for one, _ in _first(found, topics, limit)]
+        with progress("looking"), closing(cast("Generator[Stored]", found)):
+            shown = [one for one, _ in islice(_matching(found, topics), limit + 1)]
         parts = mentions.incidents_of(tx, [one.id for one in shown])
-        rows = [shapes.mention(one, parts.get(one.id, ())) for one in shown]
-    _show_mentions(asked, rows)
+        rows = [shapes.mention(one, parts.get(one.id, ())) for one in shown[:limit]]
+    if asked.json:
+        asked.lines(rows)
+        return DONE
+    screen = asked.screen()
+    screen.table(
+        map(_on_one_line, rows), _MENTIONS, empty=f"no mentions within {lasting(since)}; --since looks further"
+    )
+    if len(shown) > limit:
+        screen.text(f"The first {limit} are shown; --limit shows more.", style="dim")
     return DONE
 
 
-def _show_mentions(asked: Asked, rows: list[dict[str, Any]]) -> None:
-    columns = ["id", "first_seen_at", "source", "kind", "stars", "sentiment", "risks", "text"]
-    if not asked.json:
-        for row in rows:
-            row["risks"] = sorted({signal["risk"] for signal in row["signals"]})
-            row["first_seen_at"] = row["first_seen_at"][:16].replace("T", " ")
-            row["text"] = _short(row["title"] or row["text"])
-    asked.show(rows, columns, empty="no mentions")
-
-
-def _short(text: str, length: int = 100) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= length else line[: length - 1] + "…"
+def _on_one_line(row: Mapping[str, Any]) -> dict[str, Any]:
+    classes = list(dict.fromkeys(signal["risk"] for signal in row["signals"]))
+    said = ": ".join(part for part in (short(row["title"]), short(row["text"])) if part)
+    if row["gone_at"] is not None:
+        said = "(no longer on its platform)"
+    return {**row, "risks": classes, "text": f"(ours) {said}" if row["ours"] else said}
 
 
 def _topics(query: str) -> Topics:
     try:
         return Topics({"query": parse(query)})
     except QueryError as error:
-        raise click.UsageError(f"the query does not parse: {error}") from None
+        raise click.UsageError(f"the query cannot be read: {error}") from None
 
 
-def _first(found: Iterator[Stored], topics: Topics | None, limit: int) -> Iterator[tuple[Stored, tuple[Hit, ...]]]:
+def _matching(found: Iterable[Stored], topics: Topics | None) -> Iterator[tuple[Stored, tuple[Hit, ...]]]:
     for one in found:
-        if limit <= 0:
-            return
-        hits: Mapping[str, tuple[Hit, ...]] = {"query": ()}
-        if topics is not None:
-            hits = topics.match(one.mention, source=one.source, labels=one.labels)
+        if topics is None:
+            yield one, ()
+            continue
+        hits = topics.match(one.mention, source=one.source, labels=one.labels)
         if hits:
-            limit -= 1
             yield one, hits["query"]
 
 
 @click.group("topics")
 def topics_group() -> None:
-    """Work with topic queries."""
+    """Try topic queries."""
 
 
 @command("test")
 @click.argument("query")
-@click.option("--since", type=Span(), default="90d", show_default=True, help="How far back.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+@click.option("--since", type=Span(), default="90d", show_default=True, help="How far back, by when we first saw it.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show at most so many.")
 def topics_test(asked: Asked, query: str, *, since: timedelta, limit: int) -> int:
-    """Show what QUERY would match among stored mentions, and which term matched, before it is saved."""
+    """Show what a query would match among stored mentions.
+
+    Also which of its terms matched, before it goes into the configuration. The language: docs/topics.md."""
     topics = _topics(query)
     with opened(asked) as line, line.database.read() as tx:
-        found = list(_first(mentions.listed(tx, since=line.now() - since), topics, limit))
-    rows = []
-    for one, hits in found:
-        said = {"title": one.mention.title, "text": one.mention.text}
-        terms = [asdict(hit) | {"matched": said[hit.field][hit.start : hit.end]} for hit in hits]
-        rows.append({"id": one.id, "source": one.source, "published_at": one.mention.published_at.isoformat(),
-                     "hits": terms, "matched": sorted({term["matched"] for term in terms}),
-                     "text": one.mention.text if asked.json else _short(one.mention.text)})  # fmt: skip
-    asked.show(rows, ["id", "source", "matched", "text"], empty="no stored mention matches")
+        begin = line.now() - since
+        total = mentions.count(tx, since=begin)
+        with progress("matching", total) as step:
+            found = list(_matching(_counted(mentions.listed(tx, since=begin), step), topics))
+    rows = [_matched(one, hits) for one, hits in found[:limit]]
+    if asked.json:
+        asked.lines(rows)
+        return DONE
+    screen = asked.screen()
+    screen.text(f"{len(found):,} of {many(total, 'mention')} of the last {lasting(since)} match.")
+    terms = Counter(term for _, hits in found for term in {hit.term for hit in hits})
+    screen.facts([(term, f"in {count:,}") for term, count in terms.most_common(20)], indent=2)
+    if rows:
+        screen.heading("" if len(found) <= limit else f"The newest {limit}")
+        columns = (Column("id", right=True), Column("source", least=70, most=20), Column("matched", most=30),
+                   Column("text", fills=True))  # fmt: skip
+        screen.table(({**row, "text": short(row["title"] or row["text"])} for row in rows), columns)
     return DONE
+
+
+def _counted(found: Iterable[Stored], step: Any) -> Iterator[Stored]:
+    for one in found:
+        step(1)
+        yield one
+
+
+def _matched(one: Stored, hits: Sequence[Hit]) -> dict[str, Any]:
+    said = {"title": one.mention.title, "text": one.mention.text}
+    terms = [asdict(hit) | {"matched": said[hit.field][hit.start : hit.end]} for hit in hits]
+    return {
+        "id": one.id, "source": one.source, "published_at": one.mention.published_at, "title": one.mention.title,
+        "text": one.mention.text, "matched": sorted({term["matched"] for term in terms}), "hits": terms,
+    }  # fmt: skip
 
 
 @command("incidents")
-@click.option("--state", type=click.Choice([*State, "unresolved", "all"]), default="unresolved", show_default=True)
+@click.option("--state", type=click.Choice([*(one.value for one in State), "unresolved", "all"]), default="unresolved",
+              show_default=True, help="Only those in this state.")  # fmt: skip
 def list_incidents(asked: Asked, *, state: str) -> int:
-    """List incidents."""
-    states = {"all": None, "unresolved": [State.OPEN, State.ACKED]}.get(state, [state])
+    """List incidents, the newest first."""
+    states = {"all": list(State), "unresolved": [State.OPEN, State.ACKED]}.get(state) or [State(state)]
     with opened(asked) as line, line.database.read() as tx:
-        found = incidents.listed(tx, None if states is None else [State(one) for one in states])
-    columns = ["id", "level", "rule", "group", "state", "mentions", "opened_at", "ack_due_at", "assignee"]
-    asked.show([shapes.incident(one) for one in found], columns, empty="no incidents")
+        found = incidents.listed(tx, states)
+        if asked.json:
+            asked.lines(shapes.incident(one, brief(tx, one)) for one in found)
+            return DONE
+        resolved = len(incidents.listed(tx, [State.RESOLVED])) if not found and state == "unresolved" else 0
+    rows = [shapes.incident(one) | {"ack": _ack(one, asked.screen())} for one in found]
+    more = f"; {resolved} resolved: --state all" if resolved else ""
+    asked.screen().table(rows, _INCIDENTS, empty=f"no incidents{more}")
     return DONE
 
 
-@command("show")
-@click.argument("incident", type=int)
-def show_incident(asked: Asked, incident: int) -> int:
-    """Show one incident with its mentions and its timeline."""
-    with opened(asked) as line, line.database.read() as tx:
-        return _show_incident(asked, tx, incident)
+def brief(tx: Transaction, one: Incident, limit: int = 100) -> list[dict[str, Any]]:
+    """The weightiest mentions of an incident, as much of each as a webhook tells."""
+    keys = incidents.mention_ids(tx, one.id, limit=limit)
+    by_id = {found.id: shapes.mention(found) for found in mentions.by_id(tx, keys)}
+    return [{name: by_id[key][name] for name in shapes.BRIEF} for key in keys]
 
 
-def _show_incident(asked: Asked, tx: Transaction, key: int) -> int:
-    one = incidents.one(tx, key)
-    if one is None:
-        click.echo(f"there is no incident {key}; `wellheard incidents` lists them", err=True)
-        return FAILED
-    said = mentions.by_id(tx, incidents.mention_ids(tx, key))
-    timeline = [_line(link) for link in log.about(tx, f"incident:{key}")]
-    sent = [shapes.notification(row) for row in outbox.listed(tx, incident_id=key)]
-    if asked.json:
-        facts = {"mentions": [shapes.mention(m, [key]) for m in said], "timeline": timeline, "deliveries": sent}
-        asked.show([shapes.incident(one) | facts], [])
-        return DONE
-    _print_facts(shapes.incident(one))
-    click.echo("\nMentions")
-    _show_mentions(asked, [shapes.mention(m, [key]) for m in said])
-    click.echo("\nTimeline")
-    asked.show(timeline, ["at", "actor", "action", "detail"])
-    click.echo("\nDeliveries")
-    asked.show(sent, ["id", "reason", "inbox", "channel", "state", "sent_at", "error"], empty="none")
-    return DONE
-
-
-def _line(link: Any) -> dict[str, Any]:
-    return {"at": link.at.isoformat(), "actor": link.actor, "action": link.action, "detail": dict(link.detail)}
-
-
-def _print_facts(facts: Mapping[str, Any]) -> None:
-    for name, value in facts.items():
-        if value not in (None, [], ""):
-            click.echo(f"{name.replace('_', ' '):>14}  {value}")
-
-
-@command("explain")
-@click.argument("subject", metavar="ID")
-def explain(asked: Asked, subject: str) -> int:
-    """Show the whole chain of a mention, an incident or a notification: mention:12, incident:3, or the notification's id.
-
-    A plain number explains the incident of that number, and the mention."""
-    kind, _, key = subject.rpartition(":")
-    with opened(asked) as line, line.database.read() as tx:
-        found = []
-        if kind in {"", "incident"} and key.isdecimal() and incidents.one(tx, int(key)):
-            found.append(_show_incident(asked, tx, int(key)))
-        if kind in {"", "mention"} and key.isdecimal():
-            found += [_explain_mention(asked, line, tx, one) for one in mentions.by_id(tx, [int(key)])]
-        notification = outbox.one(tx, key) if kind in {"", "notification"} else None
-        if notification is not None:
-            history = [_line(link) for link in log.about(tx, f"notification:{key}")]
-            _tell(asked, shapes.notification(notification), history)
-            found.append(DONE)
-    if not found:
-        click.echo(f"nothing is known under {subject!r}", err=True)
-        return FAILED
-    return max(found)
-
-
-def _explain_mention(asked: Asked, line: Line, tx: Transaction, one: Stored) -> int:
-    matched = mentions.incidents_of(tx, [one.id]).get(one.id, [])
-    why = [
-        {"rule": name, "group": group, "incident": incident} for name, group, incident in incidents.rules_of(tx, one.id)
-    ]
-    signals = [asdict(found) | {"score": round(found.score, 2), "points_at": one.mention.text[found.start : found.end]}
-               for found in one.assessment.signals]  # fmt: skip
-    facts = shapes.mention(one, matched) | {"signals": signals, "matched_rules": why,
-                                            "assessor": one.assessment.assessor}  # fmt: skip
-    facts["versions"] = [{"version": number, "until": at.isoformat()} for number, at in mentions.told(tx, one.id)]
-    source = sources.one(tx, one.source)
-    facts["source_state"] = shapes.source(source, state=_state(line, source)) if source else None
-    _tell(asked, facts, [])
-    return DONE
-
-
-def _tell(asked: Asked, facts: dict[str, Any], history: list[dict[str, Any]]) -> None:
-    if asked.json:
-        asked.show([facts | {"history": history}], [])
-        return
-    _print_facts(facts)
-    if history:
-        click.echo("\nHistory")
-        asked.show(history, ["at", "actor", "action", "detail"])
+def _ack(one: Incident, screen: Screen) -> str | None:
+    if one.state is not State.OPEN:
+        return "done"
+    return screen.due(one.ack_due_at) if one.ack_due_at else None
 
 
 @command("deliveries")
 @click.option("--state", type=click.Choice(["due", "sent", "failed"]), help="Only those in this state.")
 @click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True, help="At most so many.")
 def deliveries(asked: Asked, *, state: str | None, limit: int) -> int:
-    """List the outbox: what was decided to be sent, and what became of it."""
+    """List what was or is to be sent.
+
+    The newest first: each notification with its reason, inbox and channel, and its last error."""
     with opened(asked) as line, line.database.read() as tx:
-        rows = [shapes.notification(one) for one in outbox.listed(tx, state, limit=limit)]
-    asked.show(
-        rows,
-        ["id", "created_at", "reason", "inbox", "channel", "state", "attempts", "subject", "error"],
-        empty="no notifications",
-    )
+        rows = [shapes.notification(one) for one in outbox.listed(tx, state, limit=limit + 1)]
+    if asked.json:
+        asked.lines(rows[:limit])
+        return DONE
+    screen = asked.screen()
+    screen.table([on_one_line(row, screen) for row in rows[:limit]], _DELIVERIES, empty="no notifications")
+    if len(rows) > limit:
+        screen.text(f"The newest {limit} are shown; --limit shows more.", style="dim")
     return DONE
+
+
+def on_one_line(row: Mapping[str, Any], screen: Screen) -> dict[str, Any]:
+    """A notification as it stands in a table; its id is cut where there is no room, for its beginning names it too."""
+    about = f"{row['error']} ({row['subject']})" if row["error"] else row["subject"]
+    return {**row, "id": row["id"] if screen.width >= 150 else row["id"][:8], "about": about}
 
 
 @command("sources")
 def list_sources(asked: Asked) -> int:
-    """Show the state of each source: last poll, next one, failing since when and why, silent or not."""
+    """Show how each source is doing.
+
+    Last poll and next one, failing since when and why, silent or not. Exit code 1 when one is failing or silent."""
     with opened(asked) as line:
         with line.database.read() as tx:
-            known = {one.name: one for one in sources.every(tx)}
+            there = {one.name: one for one in sources.every(tx, active=False)}
         rows = [
-            shapes.source(known[name], state=_state(line, known[name]))
-            if name in known
-            else {
-                "name": name,
-                "platform": source.connector,
-                "state": "disabled" if not source.enabled else "not polled yet",
-            }
-            for name, source in line.config.sources.items()
+            shapes.source(name, one.connector, state_of(line, name, there.get(name)), there.get(name))
+            for name, one in line.config.sources.items()
         ]
-    asked.show(
-        rows,
-        ["name", "platform", "state", "polled_at", "next_poll_at", "mentions", "failing_since", "error"],
-        empty="no sources",
-    )
+    if asked.json:
+        asked.lines(rows)
+    else:
+        screen = asked.screen()
+        shown = [{**row, "next": _next(row, screen)} for row in rows]
+        screen.table(shown, _SOURCES, empty="no sources: the configuration has no [sources.NAME]")
     return FAILED if any(row["state"] in {"failing", "silent"} for row in rows) else DONE
 
 
-def _state(line: Line, one: SourceState) -> str:
-    source = line.config.sources.get(one.name)
-    found = {
-        breach.rule
-        for breach in rules.source_breaches(one, line.now(), quiet_after=source.quiet_after if source else None)
-    }
-    if one.failing_since is not None:
+def _next(row: Mapping[str, Any], screen: Screen) -> str | None:
+    return screen.due(row["next_poll_at"]) if row["next_poll_at"] and row["state"] != "disabled" else None
+
+
+def state_of(line: Line, name: str, known: SourceState | None) -> str:
+    """How a source is doing: ok, failing, silent, disabled, or not polled yet."""
+    source = line.config.sources.get(name)
+    if source is None or not source.enabled:
+        return "disabled"
+    if known is None:
+        return "not polled yet"
+    found = {breach.rule for breach in rules.source_breaches(known, line.now(), quiet_after=source.quiet_after)}
+    if known.failing_since is not None:
         return "failing"
-    return "silent" if rules.SOURCE_QUIET in found else "ok" if one.polled_at else "not polled yet"
+    return "silent" if rules.SOURCE_QUIET in found else "ok" if known.polled_at else "not polled yet"
 
 
 @command("connectors")
 def list_connectors(asked: Asked) -> int:
-    """Show what each installed connector can and cannot see, and its terms."""
+    """Show what each connector can and cannot see."""
     rows = []
     for name in connector.names():
         access = connector.load(name).access
         rows.append({"connector": name, "access": access.kind, "sees": access.sees, "blind_to": access.blind_to,
                      "own_replies": access.own_replies, "terms": access.terms,
-                     "retention": str(access.retention) if access.retention else None})  # fmt: skip
-    asked.show(rows, ["connector", "access", "sees", "blind_to", "own_replies", "terms"])
+                     "retention_days": access.retention.days if access.retention else None})  # fmt: skip
+    if asked.json:
+        asked.lines(rows)
+        return DONE
+    screen = Screen.anywhere(now())
+    for row in rows:
+        screen.heading(f"{row['connector']} ({row['access']})")
+        kept = row["retention_days"]
+        screen.facts(
+            [("sees", row["sees"]), ("blind to", row["blind_to"]), ("own replies", row["own_replies"]),
+             ("terms", row["terms"]), ("kept for", kept and f"{kept} days at most")],
+            indent=2,
+        )  # fmt: skip
     return DONE
 
 
 @command("silences")
 def list_silences(asked: Asked) -> int:
-    """List the silences in force."""
+    """List what is quiet, until when and why."""
     with opened(asked) as line, line.database.read() as tx:
         rows = [
-            {"id": one.id, "rule": one.rule, "group": one.group, "until": one.until.isoformat(), "why": one.why}
+            {"id": one.id, "rule": one.rule, "group": one.group, "until": one.until, "why": one.why,
+             "by": _silenced_by(tx, one.rule, one.id)}
             for one in incidents.silenced(tx, line.now())
-        ]
-    asked.show(rows, ["id", "rule", "group", "until", "why"], empty="no silences")
+        ]  # fmt: skip
+    if asked.json:
+        asked.lines(rows)
+        return DONE
+    columns = (Column("id", right=True), Column("rule"), Column("group", least=60, most=20), Column("until"),
+               Column("by", least=80, most=20), Column("why", fills=True, least=60))  # fmt: skip
+    asked.screen().table(
+        ({**row, "group": row["group"] or "all"} for row in rows), columns, empty="nothing is silenced"
+    )
     return DONE
 
 
+def _silenced_by(tx: Transaction, rule: str, key: int) -> str | None:
+    """Who did it, from the log: a silence itself has no place for a name."""
+    found = [one.actor for one in log.about(tx, f"rule:{rule}") if one.detail.get("silence") == key]
+    return next((actor for actor in found if actor != log.SYSTEM), None)
+
+
 topics_group.add_command(topics_test)
-COMMANDS = (
-    list_mentions, topics_group, list_incidents, show_incident, explain, deliveries, list_sources, list_connectors,
-    list_silences,
-)  # fmt: skip
+COMMANDS = (list_mentions, topics_group, list_incidents, deliveries, list_sources, list_connectors, list_silences)

@@ -1,57 +1,74 @@
-"""What every command shares: where the configuration is, the line made from it, and how results are printed."""
+"""What every command shares: where the configuration is, the line made from it, and how results leave."""
 
 from __future__ import annotations
 
 import functools
 import json as encoding
+import logging
 import os
+import re
 import secrets
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 import httpx
-from pydantic import TypeAdapter, ValidationError
 
 from monitor import http, log
+from monitor.cli.screen import Screen
 from monitor.config import Config, load
-from monitor.config.values import Duration
 from monitor.model import Json
 from monitor.pipeline.line import Line, assemble
 
 DONE, FAILED, USAGE, TRY_LATER, MISCONFIGURED = 0, 1, 2, 75, 78
 
 _PLACES = (Path("config.toml"), Path("/etc/wellheard/config.toml"))
+_BREAKS = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What some readers of lines take for a line's end, and what no encoding can carry."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """What the user said to any command: which configuration, and whether a machine reads the answer."""
 
     path: Path | None
     json: bool
+    _config: Config | None = field(default=None, repr=False)
 
     def config(self) -> Config:
         """The configuration, its secrets resolved. Raises ConfigError."""
-        return load(self.path or next((place for place in _PLACES if place.is_file()), _PLACES[0]), environ=os.environ)
+        if self._config is None:
+            found = self.path or next((place for place in _PLACES if place.is_file()), _PLACES[0])
+            self._config = load(found, environ=os.environ)
+        return self._config
 
-    def show(self, rows: Iterable[Mapping[str, Json]], columns: Sequence[str], *, empty: str = "nothing") -> None:
-        """Prints rows: one JSON object a line, or a table of `columns` for people."""
-        if self.json:
-            for row in rows:
-                click.echo(encoding.dumps(row, ensure_ascii=False, default=str))
-            return
-        _table(list(rows), columns, empty)
+    def screen(self) -> Screen:
+        """Where people read, with the clocks of the organisation. Raises ConfigError."""
+        return Screen(self.config().timezone, now())
+
+    def lines(self, rows: Iterable[Mapping[str, Json]]) -> None:
+        """Prints results for machines: one JSON object a line, times in UTC."""
+        for row in rows:
+            click.echo(self._encoded(row))
 
     def say(self, sentence: str, **facts: Json) -> None:
         """Prints one result: a sentence for people, its facts for machines."""
-        click.echo(encoding.dumps(facts, ensure_ascii=False, default=str) if self.json else sentence)
+        click.echo(self._encoded(facts) if self.json else sentence)
+
+    def _encoded(self, row: Mapping[str, Json]) -> str:
+        plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+        said = encoding.dumps(row, ensure_ascii=plain, default=_told)
+        return _BREAKS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", said)
+
+
+def _told(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def now() -> datetime:
@@ -59,28 +76,39 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """A click command that also takes --config and --json, and is called with `asked` first."""
+def command(name: str, *, level: str = "WARNING") -> Callable[[Callable[..., Any]], click.Command]:
+    """A click command that also takes --config and --json, and is called with `asked` first. It logs from `level` on,
+    unless WELLHEARD_LOG says otherwise: a command that prints its result need not log it too."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
         @functools.wraps(function)
         def call(*args: Any, config: Path | None, json: bool, **options: Any) -> Any:
-            log.configure(
-                json=not sys.stderr.isatty(), stream=sys.stderr, level=os.environ.get("WELLHEARD_LOG", "INFO")
-            )
-            return function(Asked(config, json), *args, **options)
+            _listen(os.environ.get("WELLHEARD_LOG") or level)
+            if hasattr(sys.stdout, "reconfigure"):
+                sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show an emoji shows a question mark
+            try:
+                code = function(Asked(config, json), *args, **options)
+                sys.stdout.flush()
+            except BrokenPipeError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                return DONE  # `| head` has read all that it wanted
+            return code
 
         path = click.Path(dir_okay=False, path_type=Path)
-        where = click.option(
-            "--config", type=path, help="The configuration; default ./config.toml, then /etc/wellheard/config.toml."
-        )
-        how = click.option("--json", is_flag=True, help="Print one JSON object a line, for machines.")
+        where = click.option("--config", type=path, help="Default: ./config.toml, then /etc/wellheard/config.toml.")
+        how = click.option("--json", is_flag=True, help="One JSON object a line, for programs.")
         decorated: Callable[..., Any] = where(how(call))
         return click.Command(
             name, callback=decorated, help=function.__doc__, params=getattr(decorated, "__click_params__", [])[::-1]
         )
 
     return decorate
+
+
+def _listen(level: str) -> None:
+    if level.upper() not in logging.getLevelNamesMapping():
+        raise click.UsageError(f"WELLHEARD_LOG is {level!r}; write DEBUG, INFO, WARNING or ERROR")
+    log.configure(json=not sys.stderr.isatty(), stream=sys.stderr, level=level)
 
 
 @contextmanager
@@ -95,12 +123,13 @@ def opened(asked: Asked) -> Iterator[Line]:
 
 
 @asynccontextmanager
-async def online(config: Config) -> AsyncIterator[tuple[Line, httpx.AsyncClient]]:
+async def online(config: Config, *, migrate: bool = True) -> AsyncIterator[tuple[Line, httpx.AsyncClient]]:
     """A line with its way out, both closed at the end."""
     async with http.client(contact=config.network.contact, allow=config.network.allow) as client:
         line = assemble(config, client, now=now, lease=worker(), reach=_fail_point(os.environ.get("WELLHEARD_FAIL")))
         try:
-            _fit(line)
+            if migrate:
+                _fit(line)
             yield line, client
         finally:
             line.close()
@@ -136,51 +165,3 @@ def _fail_point(wanted: str | None) -> Callable[[str], None]:
                 os._exit(9)
 
     return reach
-
-
-_SPANS: TypeAdapter[timedelta] = TypeAdapter(Duration)
-
-
-class Span(click.ParamType[timedelta]):
-    """A duration such as 15m or 7d on the command line."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        if isinstance(value, timedelta):
-            return value
-        try:
-            return _SPANS.validate_python(value)
-        except ValidationError:
-            self.fail(f"{value!r} is not a duration; write for example 15m, 2h or 7d", param, ctx)
-
-
-def _table(rows: list[Mapping[str, Json]], columns: Sequence[str], empty: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    if not rows:
-        click.echo(empty)
-        return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_cell(row.get(column))) for column in columns))
-    terminal = sys.stdout.isatty()
-    Console(file=sys.stdout, width=None if terminal else 160, highlight=False).print(table)
-
-
-def _cell(value: Json) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, datetime):
-        return f"{value.astimezone():%Y-%m-%d %H:%M}"
-    if isinstance(value, float):
-        return f"{value:.2f}"
-    if isinstance(value, list | tuple):
-        return ", ".join(str(one) for one in value)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {one}" for key, one in value.items())
-    return str(value)

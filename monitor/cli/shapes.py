@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from monitor.audit import Link
 from monitor.model import Incident, Notification, SourceState, Stored
+
+BRIEF = (
+    "id", "platform", "source", "kind", "ours", "url", "published_at", "first_seen_at", "stars", "sentiment", "signals",
+)  # fmt: skip
+"""What a webhook tells of a mention; an incident's line tells the same."""
 
 
 def mention(one: Stored, incidents: Sequence[int] = ()) -> dict[str, Any]:
@@ -26,8 +32,8 @@ def mention(one: Stored, incidents: Sequence[int] = ()) -> dict[str, Any]:
         "text": said.text,
         "lang": found.lang,
         "stars": said.stars,
-        "published_at": said.published_at.isoformat(),
-        "first_seen_at": one.first_seen_at.isoformat(),
+        "published_at": said.published_at,
+        "first_seen_at": one.first_seen_at,
         "topics": list(one.topics),
         "labels": dict(one.labels),
         "sentiment": found.sentiment,
@@ -39,12 +45,12 @@ def mention(one: Stored, incidents: Sequence[int] = ()) -> dict[str, Any]:
         "audience": said.audience,
         "version": one.version,
         "history": one.history,
-        "gone_at": one.gone_at.isoformat() if one.gone_at else None,
+        "gone_at": one.gone_at,
     }
 
 
-def incident(one: Incident) -> dict[str, Any]:
-    """An incident as it stands."""
+def incident(one: Incident, mentions: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """An incident as it stands, with the weightiest of its mentions; `more` counts the others."""
     return {
         "id": one.id,
         "rule": one.rule,
@@ -54,62 +60,67 @@ def incident(one: Incident) -> dict[str, Any]:
         "state": one.state.value,
         "impact": one.impact,
         "likelihood": one.likelihood,
-        "mentions": one.mentions,
-        "opened_at": one.opened_at.isoformat(),
-        "ack_due_at": _moment(one.ack_due_at),
-        "acked_at": _moment(one.acked_at),
-        "resolved_at": _moment(one.resolved_at),
+        "mention_count": one.mentions,
+        "mentions": list(mentions),
+        "more": max(0, one.mentions - len(mentions)),
+        "opened_at": one.opened_at,
+        "ack_due_at": one.ack_due_at,
+        "acked_at": one.acked_at,
+        "resolved_at": one.resolved_at,
         "outcome": one.outcome.value if one.outcome else None,
         "assignee": one.assignee,
         "inboxes": list(one.inboxes),
-        "next_step_at": _moment(one.next_step_at),
+        "next_step_at": one.next_step_at,
+        "note": one.note,
         "drill": one.drill,
     }
 
 
-def source(one: SourceState, *, state: str) -> dict[str, Any]:
-    """A source: when it was and will be polled, and since when and why it fails."""
+def source(name: str, platform: str, state: str, known: SourceState | None) -> dict[str, Any]:
+    """A source: when it was and will be polled, whether it is silent, and since when and why it fails."""
     return {
-        "name": one.name,
-        "platform": one.platform,
+        "name": name,
+        "platform": platform,
         "state": state,
-        "polled_at": _moment(one.polled_at),
-        "next_poll_at": _moment(one.next_poll_at),
-        "last_new_at": _moment(one.last_new_at),
-        "mentions": one.mentions,
-        "skipped": one.skipped,
-        "failures": one.failures,
-        "failing_since": _moment(one.failing_since),
-        "error": one.error,
+        "silent": state == "silent",
+        "polled_at": known and known.polled_at,
+        "next_poll_at": known and known.next_poll_at,
+        "last_new_at": known and known.last_new_at,
+        "mentions": known.mentions if known else 0,
+        "skipped": known.skipped if known else 0,
+        "failures": known.failures if known else 0,
+        "failing_since": known and known.failing_since,
+        "error": known and known.error,
     }
 
 
 def notification(one: Notification) -> dict[str, Any]:
-    """A notification, its recipient masked: who is told is nobody's business but theirs."""
-    state = "sent" if one.sent_at else "failed" if one.failed_at else "due"
+    """A notification and what became of it."""
     return {
         "id": one.id,
         "incident": one.incident_id,
         "reason": one.reason.value,
         "inbox": one.inbox,
         "channel": one.channel,
-        "recipient": masked(one.recipient),
-        "state": state,
+        "recipient": one.recipient,
+        "state": "sent" if one.sent_at else "failed" if one.failed_at else "due",
         "attempts": one.attempts,
-        "created_at": one.created_at.isoformat(),
-        "due_at": one.due_at.isoformat(),
-        "sent_at": _moment(one.sent_at),
-        "failed_at": _moment(one.failed_at),
+        "created_at": one.created_at,
+        "due_at": one.due_at,
+        "sent_at": one.sent_at,
+        "failed_at": one.failed_at,
         "error": one.error,
         "subject": one.message.subject,
     }
 
 
-def masked(recipient: str) -> str:
-    """An address that its owner recognises and nobody else can use."""
-    name, at, domain = recipient.partition("@")
-    return f"{name[:1]}***@{domain}" if at else recipient
-
-
-def _moment(value: Any) -> str | None:
-    return value.isoformat() if value is not None else None
+def logged(one: Link) -> dict[str, Any]:
+    """A line of the log."""
+    return {
+        "id": one.id,
+        "at": one.at,
+        "actor": one.actor,
+        "action": one.action,
+        "subject": one.subject,
+        "detail": dict(one.detail),
+    }

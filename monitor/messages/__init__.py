@@ -1,5 +1,6 @@
 """What an incident, a back-fill or a failed delivery looks like to whom it is told: pure functions to a Message."""
 
+from monitor.messages.digest import digest
 from monitor.messages.incidents import incident
 from monitor.messages.notices import backfilled, delivery_failed, test
 from monitor.messages.page import GOOD, TONES, Page, rendered
@@ -9,6 +10,6 @@ from monitor.messages.text import clean, cut, line
 from monitor.messages.times import lasting, local, stamp, until
 
 __all__ = [
-    "GOOD", "TONES", "Page", "Wording", "backfilled", "clean", "cut", "delivery_failed", "incident", "lasting", "line",
-    "local", "redacted", "rendered", "stamp", "test", "until", "wording", "wordings",
+    "GOOD", "TONES", "Page", "Wording", "backfilled", "clean", "cut", "delivery_failed", "digest", "incident", "lasting",
+    "line", "local", "redacted", "rendered", "stamp", "test", "until", "wording", "wordings",
 ]  # fmt: skip

@@ -105,7 +105,8 @@ def link(one: Stored, detail: Detail) -> str | None:
         return None
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
         return None
-    return None if detail is not Detail.FULL and _names_author(url, one.mention.author) else url
+    told = one.mention.ours or detail is Detail.FULL or not _names_author(url, one.mention.author)
+    return url if told else None
 
 
 def platform(name: str) -> str:
@@ -127,7 +128,8 @@ def _what(one: Stored) -> str:
     kind = "reply" if said.ours and said.kind is Kind.COMMENT else said.kind.value
     what = f"{'our own ' if said.ours else ''}{kind} on {platform(one.platform)}"
     stars = "" if said.stars is None else f", {said.stars:g} of 5 stars"
-    return what[:1].upper() + what[1:] + stars
+    edited = ", edited" if one.version > 1 else ""
+    return what[:1].upper() + what[1:] + stars + edited
 
 
 def _seen(one: Stored, *, full: bool, timezone: ZoneInfo, now: datetime) -> str:

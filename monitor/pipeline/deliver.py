@@ -26,17 +26,23 @@ _HANDS, _HANDS_PER_CHANNEL = 32, 4
 async def deliver(line: Line) -> int:
     """Starts sending what is due, as many at once as there are free hands, and returns how many were started.
     `line.sending` holds the tasks; `finish` waits for them."""
-    free = _HANDS - len(line.sending)
-    if free <= 0:
-        return 0
-    held = Counter(line.sending.values())
-    busy = [pair for pair, count in held.items() if count >= _HANDS_PER_CHANNEL]
-    due = await line.run(_claim, line, min(free, _HANDS_PER_CHANNEL), busy)
-    for one in due:
-        task = asyncio.create_task(_send(line, one), name=f"send {one.id}")
-        line.sending[task] = (one.inbox, one.channel)
-        task.add_done_callback(lambda done: line.sending.pop(done, None))
-    return len(due)
+    started = 0
+    while (free := _HANDS - len(line.sending)) > 0:
+        held = Counter(line.sending.values())
+        busy = [pair for pair, count in held.items() if count >= _HANDS_PER_CHANNEL]
+        due = await line.run(_claim, line, min(free, _HANDS_PER_CHANNEL), busy)
+        for one in due:
+            _start(line, one)
+        started += len(due)
+        if not due:
+            break
+    return started
+
+
+def _start(line: Line, one: Notification) -> None:
+    task = asyncio.create_task(_send(line, one), name=f"send {one.id}")
+    line.sending[task] = (one.inbox, one.channel)
+    task.add_done_callback(lambda done: line.sending.pop(done, None))
 
 
 async def deliver_all(line: Line) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import NamedTuple
 
 from monitor.config import Source
@@ -51,7 +52,7 @@ def ingest(line: Line, source: Source, state: SourceState, page: Page, *, lease_
             mentions.change(tx, old, fresh, now)
         mentions.count_reactions(tx, found.reactions)
         _adopt(line, tx, state.platform, found.new)
-        gone = mentions.forget(tx, state.platform, page.gone, now)
+        gone = mentions.forget(tx, state.platform, map(stored_id, page.gone), now)
         line.reach("before_cursor")
         sources.move(
             tx, source.name, line.lease, page.cursor,
@@ -145,12 +146,44 @@ def _adopt(line: Line, tx: Transaction, platform: str, new: Iterable[Fresh]) -> 
     mentions.reassess(tx, again, judge=True)
 
 
+_LONGEST_KEY, _LONGEST_LANG, _LARGEST = 500, 35, 2**62
+"""What the columns and their indexes take: PostgreSQL refuses an index entry of more than 2,704 bytes."""
+
+
 def _storable(mention: Mention) -> Mention:
-    """The mention without what no database takes: NUL, and halves of surrogate pairs."""
-    if mention.text.isascii() and mention.title.isascii() and "\0" not in mention.text:
-        return mention if "\0" not in mention.title else replace(mention, title=_clean(mention.title))
-    author = _clean(mention.author) if mention.author else mention.author
-    return replace(mention, text=_clean(mention.text), title=_clean(mention.title), author=author)
+    """The mention as any database takes it: without NUL and halves of surrogate pairs, its ids no longer than an index
+    allows. One that no database takes must not keep its whole page, and every later one, from being stored."""
+    words = (mention.text, mention.title, mention.author, mention.external_id, mention.url, mention.parent_id)
+    try:
+        together = "".join(word for word in words if word)
+        together.encode()
+        fits = "\0" not in together and max(len(mention.external_id), len(mention.parent_id or "")) <= _LONGEST_KEY
+    except UnicodeEncodeError:
+        fits = False
+    fits = fits and len(mention.lang or "") <= _LONGEST_LANG
+    if fits and max(mention.engagement or 0, mention.audience or 0) <= _LARGEST:
+        return mention
+    return replace(
+        mention,
+        external_id=stored_id(mention.external_id),
+        parent_id=stored_id(mention.parent_id) if mention.parent_id else None,
+        text=_clean(mention.text),
+        title=_clean(mention.title),
+        author=_clean(mention.author) if mention.author else None,
+        url=_clean(mention.url) if mention.url else None,
+        lang=_clean(mention.lang)[:_LONGEST_LANG] if mention.lang else None,
+        engagement=min(mention.engagement, _LARGEST) if mention.engagement is not None else None,
+        audience=min(mention.audience, _LARGEST) if mention.audience is not None else None,
+    )
+
+
+def stored_id(external_id: str) -> str:
+    """An id as it is stored: a very long one keeps its beginning, and a hash of the whole stands for the rest."""
+    clean = _clean(external_id)
+    if len(clean) <= _LONGEST_KEY and clean == external_id:
+        return clean
+    whole = blake2b(external_id.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return f"{clean[: _LONGEST_KEY - 40]}#{whole}"
 
 
 def _clean(text: str) -> str:

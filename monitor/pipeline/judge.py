@@ -131,7 +131,8 @@ def _record(tx: Transaction, incident: Incident, decision: Decision, now: dateti
         "inboxes": sorted({box for told in decision.told for box in told.inboxes}),
     }
     log.add(tx, now, action, f"incident:{incident.id}", detail)
-    say.info("incident", id=incident.id, rule=incident.rule, told=reasons)
+    if fresh or reasons:
+        say.info("incident", id=incident.id, rule=incident.rule, told=reasons)
 
 
 def _judge_times(line: Line, tx: Transaction) -> int:

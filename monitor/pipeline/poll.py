@@ -69,7 +69,7 @@ async def poll(line: Line, state: SourceState) -> Polled:
     except asyncio.CancelledError:
         await line.run(_give_back, line, state)
         raise
-    except (PollError, TimeoutError, Exception) as error:  # noqa: BLE001  # one source's fault is never another's
+    except Exception as error:  # noqa: BLE001  # one source's fault is never another's
         done.error = await line.run(_failed, line, source, state, error)
     _say(state, done)
     return done

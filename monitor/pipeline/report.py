@@ -9,7 +9,7 @@ import structlog
 from monitor import digest, messages, timing
 from monitor.config import Inbox
 from monitor.digest import Digest
-from monitor.model import Message, Reason
+from monitor.model import Message, Reason, State
 from monitor.pipeline import notices
 from monitor.pipeline.line import Line
 from monitor.store import Transaction, incidents, mentions, outbox, sources
@@ -27,7 +27,7 @@ def report(line: Line) -> int:
     with line.database.read() as tx:
         if outbox.exists(tx, f"digest/{period.name}/"):
             return 0
-        week = numbers(tx, period)
+        week = numbers(tx, period, now)
     return send(line, week, now)
 
 
@@ -48,14 +48,18 @@ def _due(line: Line, now: datetime) -> Period | None:
     return None
 
 
-def numbers(tx: Transaction, period: Period) -> Digest:
-    """The numbers of a period, from stored rows alone."""
+def numbers(tx: Transaction, period: Period, now: datetime) -> Digest:
+    """The numbers of a period, as far as it has gone by `now`, from stored rows alone."""
     return digest.build(
         period,
         mentions=mentions.listed(tx, since=period.since, until=period.until),
-        incidents=incidents.listed(tx, None, since=period.since),
+        incidents=[
+            *incidents.listed(tx, None, since=period.since),
+            *incidents.listed(tx, [State.OPEN, State.ACKED]),
+        ],
         sources=sources.every(tx),
         notifications=outbox.failed_since(tx, period.since),
+        now=now,
     )
 
 

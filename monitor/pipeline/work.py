@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from difflib import get_close_matches
 
 from monitor import rules
 from monitor.model import Incident, Outcome, Reason, State
@@ -31,12 +32,12 @@ def ack(line: Line, key: int, *, by: str, note: str = "") -> Incident:
         return taken
 
 
-def assign(line: Line, key: int, name: str) -> Incident:
+def assign(line: Line, key: int, name: str, *, by: str = "") -> Incident:
     """Makes an incident somebody's. Raises NotPossible."""
     with line.database.write() as tx:
         theirs = replace(_unresolved(tx, key), assignee=name)
         incidents.save(tx, theirs)
-        log.add(tx, line.now(), "assigned", f"incident:{key}", {"to": name})
+        log.add(tx, line.now(), "assigned", f"incident:{key}", {"to": name}, actor=by or "somebody")
         return theirs
 
 
@@ -55,35 +56,38 @@ def resolve(line: Line, key: int, outcome: Outcome, *, by: str = "", note: str =
         return ended
 
 
-def silence(line: Line, rule: str, group: str | None, *, until: datetime, why: str) -> int:
+def silence(line: Line, rule: str, group: str | None, *, until: datetime, why: str, by: str = "") -> int:
     """Keeps a rule quiet for a while. Raises NotPossible for a rule that does not exist or may never be silenced."""
     known = line.rules.get(rule)
     if known is None:
-        raise NotPossible(f"there is no rule {rule!r}; there are: {', '.join(sorted(line.rules))}")
+        close = get_close_matches(rule, line.rules, n=1)
+        remedy = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(line.rules))}"
+        raise NotPossible(f"there is no rule {rule!r}; {remedy}")
     if known.unsilenceable:
         raise NotPossible(f"{rule} may not be silenced: it is about people in danger")
     now = line.now()
     with line.database.write() as tx:
         key = incidents.silence(tx, rule, group, now=now, until=until, why=why)
-        log.add(tx, now, "silenced", f"rule:{rule}", {"group": group, "until": until.isoformat(), "why": why})
+        detail = {"silence": key, "group": group, "until": until.isoformat(), "why": why}
+        log.add(tx, now, "silenced", f"rule:{rule}", detail, actor=by or "somebody")
         return key
 
 
-def unsilence(line: Line, key: int) -> None:
+def unsilence(line: Line, key: int, *, by: str = "") -> None:
     """Ends a silence early. Raises NotPossible."""
     with line.database.write() as tx:
         if not incidents.unsilence(tx, key):
             raise NotPossible(f"there is no silence {key}; `wellheard silences` lists them")
-        log.add(tx, line.now(), "unsilenced", f"silence:{key}", {})
+        log.add(tx, line.now(), "unsilenced", f"silence:{key}", {}, actor=by or "somebody")
 
 
-def replay(line: Line, key: str) -> None:
+def replay(line: Line, key: str, *, by: str = "") -> None:
     """Sends a notification again under its own id. Raises NotPossible."""
     now = line.now()
     with line.database.write() as tx:
         if not outbox.replay(tx, key, now):
             raise NotPossible(f"there is no notification {key}; `wellheard deliveries` lists them")
-        log.add(tx, now, "replayed", f"notification:{key}", {})
+        log.add(tx, now, "replayed", f"notification:{key}", {}, actor=by or "somebody")
 
 
 def _unresolved(tx: Transaction, key: int) -> Incident:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
@@ -89,14 +90,23 @@ def _row(platform: str, source: str, fresh: Fresh, seen_at: Any, moment: Callabl
         platform, said.external_id, source, said.kind.value, said.ours, said.parent_id, said.url, said.author,
         said.title, said.text, said.stars, said.lang, said.engagement, said.audience, moment(said.published_at),
         seen_at, 1, said.fingerprint,
-        dumps(fresh.topics) if fresh.topics else "[]",
-        dumps(fresh.labels) if fresh.labels else "{}",
-        found.lang, found.sentiment,
-        dumps(found.themes) if found.themes else "[]",
+        _list(tuple(fresh.topics)), _table(tuple(fresh.labels.items())), found.lang, found.sentiment,
+        _list(found.themes),
         dumps([_packed(signal) for signal in found.signals]) if found.signals else "[]",
         found.risk_score if found.signals else 0.0,
         found.assessor, fresh.history, fresh.judged,
     )  # fmt: skip
+
+
+# Topics, labels and themes are the configuration's and the lexicon's: the same few stand on thousands of rows.
+@lru_cache(maxsize=4096)
+def _list(words: tuple[str, ...]) -> str:
+    return dumps(words) if words else "[]"
+
+
+@lru_cache(maxsize=4096)
+def _table(pairs: tuple[tuple[str, str], ...]) -> str:
+    return dumps(dict(pairs)) if pairs else "{}"
 
 
 def _as_it_is(moment: datetime) -> datetime:
@@ -105,7 +115,7 @@ def _as_it_is(moment: datetime) -> datetime:
 
 def _lite_moment(moment: datetime) -> str:
     """What SQLAlchemy's DateTime writes on SQLite, so that the columns read back alike."""
-    return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
+    return moment.isoformat(" ", "microseconds")[:26]  # without +00:00: every time is in UTC by now
 
 
 def _assessed(found: Assessment) -> dict[str, Any]:
@@ -120,7 +130,7 @@ def _assessed(found: Assessment) -> dict[str, Any]:
 
 
 def _packed(signal: Signal) -> dict[str, Any]:
-    return {
+    packed: dict[str, Any] = {
         "risk": signal.risk,
         "impact": signal.impact,
         "likelihood": signal.likelihood,
@@ -128,6 +138,9 @@ def _packed(signal: Signal) -> dict[str, Any]:
         "end": signal.end,
         "rule": signal.rule,
     }
+    if signal.field != "text":
+        packed["field"] = signal.field
+    return packed
 
 
 def change(tx: Connection, old: Known, fresh: Fresh, now: datetime) -> None:
@@ -176,19 +189,23 @@ def reassess(tx: Connection, found: Mapping[int, Assessment], *, judge: bool) ->
 
 
 def forget(tx: Connection, platform: str, external_ids: Iterable[str], now: datetime) -> int:
-    """Blanks what the platform no longer has, its older versions too; a tombstone stays. Returns how many went."""
+    """Marks what the platform no longer has. What others said is blanked, older versions too, and a tombstone stays; our
+    own words are kept: they are the evidence of what we once said, and have a retention of their own. Returns how many
+    went."""
     went = 0
     for ids in _batches(external_ids):
-        same = and_(mentions.c.platform == platform, mentions.c.external_id.in_(ids))
-        went += purge(tx, and_(same, mentions.c.gone_at.is_(None)), now)
+        there = and_(mentions.c.platform == platform, mentions.c.external_id.in_(ids), mentions.c.gone_at.is_(None))
+        went += tx.execute(update(mentions).where(there, mentions.c.ours).values(gone_at=now)).rowcount
+        went += purge(tx, there, now)
     return went
 
 
 def purge(tx: Connection, which: Any, now: datetime) -> int:
-    """Blanks the mentions that satisfy `which`: text, title, author, link and every older version."""
+    """Blanks the mentions that satisfy `which`: text, title, author, link and every older version. What sort of risk they
+    were stays, so that counts and incidents remain true."""
     keys = select(mentions.c.id).where(which)
     tx.execute(versions.delete().where(versions.c.mention_id.in_(keys)))
-    blank = {"text": "", "title": "", "author": None, "url": None, "signals": (), "judged": True, "gone_at": now}
+    blank = {"text": "", "title": "", "author": None, "url": None, "judged": True, "gone_at": now}
     return tx.execute(update(mentions).where(which).values(blank)).rowcount
 
 

@@ -75,9 +75,9 @@ def _end(tx: Connection, one: Notification, **values: Any) -> bool:
     return tx.execute(update(notifications).where(held).values(values)).rowcount == 1
 
 
-def free_all(tx: Connection) -> None:
-    """Drops every lease: only for the sole daemon of an SQLite file, at its start."""
-    held = notifications.c.lease.is_not(None)
+def free_all(tx: Connection, lease: str | None = None) -> None:
+    """Drops every lease of one worker, at its end; or of all, for the sole daemon of an SQLite file, at its start."""
+    held = notifications.c.lease.is_not(None) if lease is None else notifications.c.lease == lease
     tx.execute(update(notifications).where(held).values(lease=None, leased_until=None))
 
 

@@ -78,9 +78,10 @@ def _lease(tx: Connection, names: Sequence[str], free: Any, lease: str, until: d
     return [state(row) for row in taken]
 
 
-def free_all(tx: Connection) -> None:
-    """Drops every lease: only for the sole daemon of an SQLite file, at its start."""
-    tx.execute(update(sources).values(lease=None, leased_until=None))
+def free_all(tx: Connection, lease: str | None = None) -> None:
+    """Drops every lease of one worker, at its end; or of all, for the sole daemon of an SQLite file, at its start."""
+    held = sources.c.lease.is_not(None) if lease is None else sources.c.lease == lease
+    tx.execute(update(sources).where(held).values(lease=None, leased_until=None))
 
 
 def move(

@@ -162,4 +162,5 @@ def _housekeeping(scene: Scene, tx: Transaction, rows: Iterable[Notification]) -
 
 
 def _is_trouble(line: str) -> bool:
-    return '"level": "error"' in line or '"level": "warning"' in line or line.startswith("Traceback")
+    ours = '"logger"' not in line  # a library's warning, such as that of a clock on a busy machine, is no fault of ours
+    return '"level": "error"' in line or ('"level": "warning"' in line and ours) or line.startswith("Traceback")

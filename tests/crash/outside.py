@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -33,6 +32,7 @@ class Outside:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self._servers: list[asyncio.Server] = []
+        self._talks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self.loop.run_forever, name="outside", daemon=True)
         self._thread.start()
 
@@ -43,9 +43,14 @@ class Outside:
     def serve(self, answer: Callable[[Request], Awaitable[Answer]]) -> int:
         """Serves HTTP, one request a connection, and returns the port."""
 
+        def met(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            # A task of our own: the one that asyncio would make complains when it is cancelled at the end.
+            task = self.loop.create_task(_converse(answer, reader, writer))
+            self._talks.add(task)
+            task.add_done_callback(self._talks.discard)
+
         def protocol() -> asyncio.StreamReaderProtocol:
-            reader = asyncio.StreamReader(loop=self.loop)
-            return asyncio.StreamReaderProtocol(reader, partial(_converse, answer), loop=self.loop)
+            return asyncio.StreamReaderProtocol(asyncio.StreamReader(loop=self.loop), met, loop=self.loop)
 
         return self.listen(protocol)
 

@@ -149,6 +149,11 @@ def _now(post: Post) -> Post:
     return Post(post.number, post.town, post.clinic, post.text, datetime.now(UTC), post.threat)
 
 
+def _whole_second(at: datetime) -> datetime:
+    """The next one, as a feed cannot tell parts: rounded down, a post of our first second would be older than our watch."""
+    return at.replace(microsecond=0) + timedelta(seconds=1)
+
+
 def _status(post: Post) -> dict[str, object]:
     author = {"id": "7", "acct": "passer_by", "uri": f"https://{post.town}.example/users/passer_by"}
     return {
@@ -160,5 +165,5 @@ def _status(post: Post) -> dict[str, object]:
 def _item(post: Post) -> str:
     return (
         f"<item><title>{post.clinic}</title><link>{post.uri}</link><guid>{post.uri}</guid>"
-        f"<pubDate>{format_datetime(post.at)}</pubDate><description>{escape(post.text)}</description></item>"
+        f"<pubDate>{format_datetime(_whole_second(post.at))}</pubDate><description>{escape(post.text)}</description></item>"
     )

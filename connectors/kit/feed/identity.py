@@ -51,11 +51,11 @@ def host(link: str | None) -> str:
     return link.split("/", 3)[2].rpartition("@")[2].partition(":")[0].lower() if link else ""
 
 
-def identity(ident: str, link: str | None, site: str, said: str = "") -> str:
+def identity(ident: str, link: str | None, site: str, *said: str) -> str:
     """The id of an entry over all feeds: its own where that is unique in the world, else within its site; where it has
     none its link, else a hash of what it says. `site` is the host to fall back on where there is no link."""
     if not ident:
-        ident = link or sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
+        ident = link or sha256("\0".join(said).encode("utf-8", "surrogatepass")).hexdigest()
     if "://" in ident:
         ident = canonical(ident)
     elif not (ident.startswith(_NAMED) or (len(ident) >= _UNIQUE and " " not in ident) or _REDDIT.fullmatch(ident)):
@@ -68,9 +68,9 @@ def distinct(found: Sequence[Known], owners: Owners) -> tuple[list[Known], Owner
 
     Where entries share an id, all but the oldest get their link beside it; which one was the oldest is remembered, so
     that each keeps its id when others leave the window. Of entries that share the link too, the first one counts."""
-    count = Counter(known.id for known in found)
-    if len(count) == len(found) and not owners:
+    if not owners and len({known.id for known in found}) == len(found):
         return list(found), owners
+    count = Counter(known.id for known in found)
     owners = dict(owners)
     for known in sorted(found, key=_age) if len(count) < len(found) else ():
         if count[known.id] > 1:

@@ -24,7 +24,7 @@ def read(document: bytes, *, tame: bool) -> Feed:
     """The feed in `document`, UTF-8 that starts at its root element. Raises Unreadable."""
     if not tame and len(document) > _MOST_BROKEN:
         raise Unreadable(f"sent a broken or overfull feed of more than {_MOST_BROKEN // 1_000_000} MB: it is not read")
-    found = _here(document) if tame and len(document) <= _SMALL else _in_child(document)
+    found = _here(document) if tame and len(document) <= _SMALL else in_child(document)
     if not found["entries"] and not found["title"]:
         raise Unreadable("sent something that is no feed: check the address in the source's options")
     entries = [_entry(entry) for entry in found["entries"]]
@@ -38,13 +38,14 @@ def _here(document: bytes) -> Json:
         raise Unreadable(f"sent a feed that cannot be read ({type(error).__name__})") from None
 
 
-def _in_child(document: bytes) -> Json:
-    command = [sys.executable, "-P", loose.__file__]
+def in_child(document: bytes, *, within: float = _WALL, program: str = loose.__file__) -> Json:
+    """What `program` makes of `document` in a process of its own, `within` seconds. Raises Unreadable."""
+    command = [sys.executable, "-P", program]
     # Nothing of our environment: it may hold secrets, and the child needs none of it but where modules are.
     environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         child = subprocess.run(  # noqa: S603 - our own interpreter and file
-            command, input=document, capture_output=True, timeout=_WALL, check=True, env=environment
+            command, input=document, capture_output=True, timeout=within, check=True, env=environment
         )
         return json.loads(child.stdout)
     except (subprocess.SubprocessError, ValueError, OSError):

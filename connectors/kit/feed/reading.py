@@ -5,29 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
 from connectors.kit.feed.entry import Entry, Feed, moment
-from connectors.kit.feed.identity import Known, Owners, canonical, distinct, host, identity
+from connectors.kit.feed.identity import Known, Owners, distinct, host, identity
 from connectors.kit.text import https, plain, tidy
 from monitor.connector import Page
 from monitor.model import Kind, Mention
 
 _LONGEST_TEXT = 100_000
 _LONGEST_TITLE = 1_000
+_LONGEST_NAME = 300
 _GOOGLE = re.compile(r"(?:www\.)?google\.[a-z]{2,3}(?:\.[a-z]{2})?")
 _REDDIT_TRAILER = re.compile(r"\s*submitted by\s+/?u/\S+(?:\s+to\s+/?r/\S+)?\s+\[link\]\s+\[comments\]$")
 _TAGGED = re.compile(
     r"</(?:a|b|blockquote|div|em|h[1-6]|i|li|ol|p|script|span|strong|style|ul)>|<br\s*/?>", re.IGNORECASE
 )
-_POSTING = ("bsky.app", "reddit.com", "youtube.com")
+_POSTING = (".bsky.app", ".reddit.com", ".youtube.com")
 
 
 class Reading:
-    """Reads the entries of one answer. `url` is where it came from and `date` its Date header: what is undated is taken to
-    be of then, and what claims to be of the future too. `floor`: nothing older is handed over."""
+    """Reads the entries of one answer. `url` is where it came from and `date` its Date header: what is undated is taken
+    to be of then, and what claims to be of the future too. `floor`: nothing older is handed over."""
 
     def __init__(
         self,
@@ -67,8 +69,8 @@ class Reading:
         real = _unwrapped(link)
         if real is not None:
             # Two alerts give the same article two ids; its own address is one.
-            return Known(entry, real, canonical(real))
-        return Known(entry, link, identity(entry.id, link, self.site, f"{entry.title}\0{entry.text}"))
+            return Known(entry, real, identity(real, real, self.site))
+        return Known(entry, link, identity(entry.id, link, self.site, entry.title, entry.text))
 
     def _mention(self, known: Known) -> Mention | None:
         """None for what is older than the floor. Raises ValueError for an entry that says nothing."""
@@ -79,12 +81,12 @@ class Reading:
         elif at < self.floor:
             return None
         site = host(link)
-        reddit = site.endswith("reddit.com")
+        reddit = f".{site}".endswith(".reddit.com")
         title = _title(entry)
         text = self._text(entry, reddit=reddit)
         if not title and not text:
             raise ValueError("an entry says nothing")
-        author = tidy(entry.author or self.found.author) or None
+        author = tidy(entry.author or self.found.author)[:_LONGEST_NAME] or None
         parent = identity(entry.parent, None, site or self.site) if entry.parent else None
         return Mention(
             external_id=external_id,
@@ -126,7 +128,7 @@ def _kind(site: str, title: str, *, comment: bool) -> Kind:
     if comment:
         return Kind.COMMENT
     # Mastodon and other short messages have no title.
-    return Kind.ARTICLE if title and not site.endswith(_POSTING) else Kind.POST
+    return Kind.ARTICLE if title and not f".{site}".endswith(_POSTING) else Kind.POST
 
 
 def _unwrapped(link: str | None) -> str | None:
@@ -141,6 +143,7 @@ def _account(name: str) -> str:
     return name.strip().lower().removeprefix("/").removeprefix("u/").removeprefix("@")
 
 
+@lru_cache(maxsize=256)
 def _language(tag: str) -> str | None:
     """The language of a tag such as `en-US`, None for what is none."""
     primary = re.split(r"[-_]", tag.strip(), maxsplit=1)[0].lower()

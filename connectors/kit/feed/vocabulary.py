@@ -46,6 +46,7 @@ _SAME = {
 _FIELDS = {name: field for field, names in _SAME.items() for name in names.split()}
 _SENSITIVE = {name.rpartition(":")[2] for name in _FIELDS}
 _PREFIXES = frozenset(prefix.encode() for prefix in _NAMESPACES.values() if prefix)
+_BASED = re.compile(rb"base\s*=")
 _DECLARED = re.compile(rb"xmlns(?::([\w.-]+))?\s*=\s*[\"']([^\"']*)[\"']")
 
 
@@ -69,7 +70,10 @@ NAMES = _Names()
 
 
 def familiar(root: Element, document: bytes) -> bool:
-    """Whether no element of a strange namespace goes by a usual prefix or by none: feedparser would mistake it."""
+    """Whether no element of a strange namespace goes by a usual prefix or by none: feedparser would mistake it; and
+    whether there is no xml:base: feedparser lets it leak out of its element."""
+    if _BASED.search(document) and any(key.endswith("base") for element in root.iter() for key in element.attrib):
+        return False
     for prefix, uri in _declared(document):
         space = uri.decode("utf-8", "replace").lower()
         strange = space not in _NAMESPACES and "backend.userland.com/rss" not in space

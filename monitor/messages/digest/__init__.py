@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from monitor.digest import Digest
 from monitor.messages import mentions as telling
 from monitor.messages.digest import words
 from monitor.messages.digest.data import body
 from monitor.messages.digest.rows import Count, columns, counts, percent, row, rows
-from monitor.messages.digest.week import Digest
 from monitor.messages.page import TONES, Page, rendered
 from monitor.messages.risks import wording
 from monitor.messages.text import cut, line
-from monitor.messages.times import lasting, local
+from monitor.messages.times import local
 from monitor.model import Detail, Level, Message, Reason
 
-_ROWS = 25
-"""Locations and sources in a table, the last of them "n others": Gmail cuts a mail at 102 kB."""
-_LISTED = 10
+_LARGEST = 98_000
+"""Bytes of HTML: Gmail cuts a mail at 102 kB."""
+_ROWS = (25, 12, 6, 3)
+"""How long a table may be: the first of these with which the page is small enough. What is too many is summed up in
+the last row, so that every table adds up to what it did."""
 
 
 def digest(week: Digest, *, organisation: str, timezone: ZoneInfo, now: datetime, inbox: str) -> Message:
@@ -27,35 +31,14 @@ def digest(week: Digest, *, organisation: str, timezone: ZoneInfo, now: datetime
     detail the inbox is allowed: no text, title or author is in any part of it."""
     organisation, inbox = line(organisation, 100), line(inbox, 60)
     page = _page(week, organisation=organisation, timezone=timezone, now=now, inbox=inbox)
-    shown = {
-        "columns": columns,
-        "numbers": _numbers(week),
-        "whole": row("all", [week.whole]),
-        "incidents": words.incidents(week),
-        "opened": _titles(week),
-        "still": [words.standing(one, timezone, now) for one in words.heaviest(week.unresolved)[:_LISTED]],
-        "more": max(len(week.unresolved) - _LISTED, 0),
-        "risks": counts(Counter({wording(risk).title: count for risk, count in week.by_risk.items()})),
-        "at_risk": week.at_risk,
-        "worst": [
-            telling.told(one, detail=Detail.NONE, keep=(), timezone=timezone, now=now) for one in week.worst[:5]
-        ],
-        "coverage": words.coverage(week),
-        "blind": [words.unseen(one, timezone, now) for one in week.blind[:_LISTED]],
-        "blinder": max(len(week.blind) - _LISTED, 0),
-        "locations": rows(week.by_location, _ROWS, "locations"),
-        "sources": rows(week.by_source, _ROWS, "sources"),
-        "stars": _stars(week),
-        "themes": rows(week.by_theme, _ROWS, "themes"),
-        "unread": counts(words.unread(week)),
-        "also": words.also(week),
-        "counted": words.counted(week, timezone, now),
-        "command": words.command(week.period),
-    }
-    text, html = rendered("digest", page, **shown)
+    text = html = ""
+    for longest in _ROWS:
+        text, html = rendered("digest", page, **_shown(week, timezone, now, longest))
+        if len(html.encode("utf-8", "replace")) <= _LARGEST:
+            break
     return Message(
         subject=page.subject,
-        text=text,
+        text=re.sub(r"\n{3,}", "\n\n", text),
         html=html,
         data=body(week, organisation=organisation, inbox=inbox, timezone=timezone, now=now),
         headers={
@@ -66,8 +49,39 @@ def digest(week: Digest, *, organisation: str, timezone: ZoneInfo, now: datetime
     )
 
 
+def _shown(week: Digest, timezone: ZoneInfo, now: datetime, longest: int) -> dict[str, Any]:
+    """What the templates fill in."""
+    heard = {name: part for name, part in week.by_source.items() if part.mentions}
+    listed = min(longest, 10)
+    return {
+        "columns": columns,
+        "numbers": _numbers(week),
+        "whole": row("all", [week.whole]),
+        "incidents": words.incidents(week),
+        "opened": _titles(week, longest),
+        "still": [words.standing(one, timezone, now) for one in words.heaviest(week.unresolved)[:listed]],
+        "more": max(len(week.unresolved) - listed, 0),
+        "risks": _risks(week, longest),
+        "risks_note": words.risks(week),
+        "worst": [telling.told(one, detail=Detail.NONE, keep=(), timezone=timezone, now=now) for one in week.worst[:5]],
+        "seen": words.seen(week),
+        "blind": [words.unseen(one, timezone, now) for one in week.blind[:listed]],
+        "blinder": max(len(week.blind) - listed, 0),
+        "locations": rows(week.by_location, longest, "locations"),
+        "sources": rows(heard, longest, "sources"),
+        "silent": words.silent(week),
+        "stars": _stars(week),
+        "themes": rows(week.by_theme, longest, "themes"),
+        "themes_note": "A mention can be about several, or about none of these.",
+        "unread": counts(words.unread(week), longest),
+        "also": words.also(week),
+        "counted": words.counted(week, timezone, now),
+        "command": words.command(week.period),
+    }
+
+
 def _page(week: Digest, *, organisation: str, timezone: ZoneInfo, now: datetime, inbox: str) -> Page:
-    said = words.said(week, now)
+    said = words.said(week, timezone, now)
     return Page(
         subject=words.subject(week, organisation),
         organisation=organisation,
@@ -78,25 +92,33 @@ def _page(week: Digest, *, organisation: str, timezone: ZoneInfo, now: datetime,
         where=words.dates(week.period, timezone),
         preheader=cut(said, 160),
         said=said,
-        about=f"Written {local(now, timezone, now)}.",
+        about=f"Written {local(now, timezone, now)}{words.belated(week.period, now)}.",
     )
 
 
 def _numbers(week: Digest) -> list[tuple[str, str]]:
-    """The four numbers that are large."""
+    """The four numbers that are large; one that there is not is empty."""
     whole = row("", [week.whole])
     readable = whole.mentions - whole.unread
     return [
         ("mentions", f"{whole.mentions:,}"),
-        ("positive", f"{percent(whole.positive, readable)} %" if readable else "–"),
-        ("mean stars", "–" if whole.mean is None else f"{whole.mean:.1f}"),
-        ("new incident" if len(week.opened) == 1 else "new incidents", f"{len(week.opened):,}"),
+        ("positive", f"{percent(whole.positive, readable)} %" if readable else ""),
+        ("mean stars", "" if whole.mean is None else f"{whole.mean:.1f}"),
+        ("incident" if len(week.opened) == 1 else "incidents", f"{len(week.opened):,}"),
     ]
 
 
-def _titles(week: Digest) -> list[Count]:
+def _titles(week: Digest, longest: int) -> list[Count]:
     """The incidents opened, by class in plain words."""
-    return counts(dict(Counter(wording(one.risk or one.rule).title for one in week.opened).most_common()))
+    return counts(dict(Counter(wording(one.risk or one.rule).title for one in week.opened).most_common()), longest)
+
+
+def _risks(week: Digest, longest: int) -> list[Count]:
+    """How many mentions show each class of risk, in plain words."""
+    found: Counter[str] = Counter()
+    for risk, count in week.by_risk.items():
+        found[wording(risk).title] += count
+    return counts(dict(found.most_common()), longest)
 
 
 def _stars(week: Digest) -> list[Count]:
@@ -106,7 +128,9 @@ def _stars(week: Digest) -> list[Count]:
     if not total:
         return []
     named = counts({f"{star} star" if star == 1 else f"{star} stars": given.get(star, 0) for star in range(5, 0, -1)})
-    return [Count(name=one.name, count=one.count, share=one.share, remark=f"{percent(one.count, total)} %") for one in named]
+    return [
+        Count(name=one.name, count=one.count, share=one.share, remark=f"{percent(one.count, total)} %") for one in named
+    ]
 
 
 __all__ = ["digest"]

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from monitor.digest import Blind, Digest, Part
 from monitor.messages import mentions as telling
 from monitor.messages.digest.rows import Row, row, rows
-from monitor.messages.digest.week import Blind, Digest, Part
 from monitor.messages.text import line
 from monitor.messages.times import stamp
 from monitor.model import Detail, Incident, Json

@@ -6,14 +6,14 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from monitor.messages.digest.week import Part
+from monitor.digest import Part
 from monitor.messages.page import WIDTH
 from monitor.messages.text import MARK, line
 
 _MOODS = ("positive", "neutral", "negative", "unread")
 _NAME = 60
-_GAP = "  "
 _WIDEST_NAME = 36
+_JOINERS = " \u200c\u200d\ufe0e\ufe0f"
 _SPARE = 2
 """Columns kept free, since some emoji are wider than Unicode says."""
 
@@ -70,7 +70,7 @@ def rows(parts: Mapping[str, Part], limit: int, what: str) -> list[Row]:
     if rest:
         made.append(row(f"{len(rest)} other {what}", [parts[name] for name in rest]))
     largest = max((one.mentions for one in made), default=0)
-    return [replace(one, share=max(percent(one.mentions, largest), 2)) for one in made]
+    return [replace(one, share=max(percent(one.mentions, largest), 2 if one.mentions else 0)) for one in made]
 
 
 def row(name: str, parts: Iterable[Part]) -> Row:
@@ -87,10 +87,14 @@ def row(name: str, parts: Iterable[Part]) -> Row:
     )
 
 
-def counts(numbers: Mapping[str, int]) -> list[Count]:
-    """A row for each number, in their order."""
-    largest = max(numbers.values(), default=0)
-    return [Count(name=line(name, 80), count=count, share=percent(count, largest)) for name, count in numbers.items()]
+def counts(numbers: Mapping[str, int], limit: int = 25) -> list[Count]:
+    """A row for each number in their order, at most `limit`, the last of them the sum of those that are too many."""
+    made = list(numbers.items())
+    if len(made) > limit:
+        rest = made[limit - 1 :]
+        made = [*made[: limit - 1], (f"{len(rest)} others", sum(count for _, count in rest))]
+    largest = max((count for _, count in made), default=0)
+    return [Count(name=line(name, 60), count=count, share=percent(count, largest)) for name, count in made]
 
 
 def percent(part: int, whole: int) -> int:
@@ -102,10 +106,11 @@ def columns(table: Sequence[Sequence[str]]) -> str:
     """`table` in columns within the width of a message, the first to the left and cut where it has to be, all others
     to the right."""
     others = [max(width(cell) for cell in column) for column in list(zip(*table, strict=True))[1:]]
-    room = WIDTH - _SPARE - sum(others) - len(_GAP) * len(others)
+    gap = " " if len(others) > 3 else "  "
+    room = WIDTH - _SPARE - sum(others) - len(gap) * len(others)
     first = min(max((width(cells[0]) for cells in table), default=0), room, _WIDEST_NAME)
     return "\n".join(
-        _GAP.join(
+        gap.join(
             [_padded(cells[0], first), *(cell.rjust(wide) for cell, wide in zip(cells[1:], others, strict=True))]
         ).rstrip()
         for cells in table
@@ -128,5 +133,5 @@ def _padded(text: str, wide: int) -> str:
     if width(text) > wide:
         while text and width(text) > wide - 1:
             text = text[:-1]
-        text = text.rstrip() + MARK
+        text = text.rstrip(_JOINERS) + MARK
     return text + " " * (wide - width(text))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from monitor.digest import Blind, Digest
 from monitor.messages.digest.rows import percent
-from monitor.messages.digest.week import Blind, Digest
 from monitor.messages.page import TONES
 from monitor.messages.risks import wording
 from monitor.messages.text import cut, line
@@ -19,6 +19,7 @@ from monitor.model import Incident, State
 from monitor.timing import Period
 
 _SUBJECT = 200
+_NAMED = 20
 _WEEK = re.compile(r"\d{4}-W(\d{2})")
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -30,7 +31,7 @@ _OUTCOMES = {
     "no-action": "no action needed",
     "false-alarm": "false alarm",
     "other": "closed with a note",
-    "": "by itself",
+    "": "ended by itself",
 }
 _LANGUAGES = {
     "ar": "Arabic", "bg": "Bulgarian", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English",
@@ -82,10 +83,24 @@ def dates(period: Period, timezone: ZoneInfo) -> str:
     return f"{start} to {_day(last)}"
 
 
-def said(week: Digest, now: datetime) -> str:
+def said(week: Digest, timezone: ZoneInfo, now: datetime) -> str:
     """The period in one line, and whether that can be believed."""
-    early = "It is not over: these are the numbers so far. " if now < week.period.until else ""
-    return f"{_line(week)} {early}{coverage(week)}"
+    begun = week.watched_since
+    sentences = [_line(week)]
+    if now < week.period.until:
+        sentences.append("It is not over: these are the numbers so far.")
+    if begun is not None and begun > week.period.since:
+        sentences.append(f"Wellheard began to listen only on {local(begun, timezone, now)}.")
+    if week.history:
+        were = "was" if week.history == 1 else "were"
+        sentences.append(f"{many(week.history, 'earlier mention')} {were} read as history.")
+    return " ".join([*sentences, coverage(week)])
+
+
+def belated(period: Period, now: datetime) -> str:
+    """What is added to the time of writing where a digest comes days after its period."""
+    late = now - period.until
+    return f", {lasting(late)} after the period ended" if late >= timedelta(days=2) else ""
 
 
 def _line(week: Digest) -> str:
@@ -93,7 +108,11 @@ def _line(week: Digest) -> str:
     if not week.whole.mentions and not week.opened:
         left = f"no mentions, no new incidents, {still} still open" if still else "no mentions, no incidents"
         return f"{name}: {left}." if week.blind or not week.sources or still else f"{name} was quiet: {left}."
-    parts = [many(week.whole.mentions, "mention"), _mood(week), many(len(week.opened), "new incident" if still else "incident")]
+    parts = [
+        many(week.whole.mentions, "mention"),
+        _mood(week),
+        many(len(week.opened), "new incident" if still else "incident"),
+    ]
     if still or week.opened:
         parts.append(f"{still:,} still open" if still else "none still open")
     return f"{name}: {', '.join(filter(None, parts))}."
@@ -113,14 +132,30 @@ def _mood(week: Digest) -> str:
 def coverage(week: Digest) -> str:
     """Whether the numbers can be believed: how many of the sources were read."""
     if not week.sources:
-        return "No source is configured, so nothing could be seen."
+        return "No source was watched in this time, so nothing could be seen."
+    nothing = not week.whole.mentions
+    if not week.blind:
+        return f"{_every(week)} read as planned{', so there was nothing to be seen' if nothing else ''}."
     unseen = len({one.source for one in week.blind})
-    every = "The one source was" if week.sources == 1 else f"All {week.sources:,} sources were"
-    if not unseen:
-        quiet = ", so there was nothing to be seen" if not week.whole.mentions else ""
-        return f"{every} read as planned{quiet}."
-    quiet = " Nothing seen does not mean that nothing was said." if not week.whole.mentions else ""
-    return f"{unseen:,} of {many(max(week.sources, unseen), 'source')} could not be seen all the time: see below.{quiet}"
+    doubt = " That nothing was seen does not mean that nothing was said." if nothing else ""
+    which = f"{unseen:,} of {week.sources:,} sources" if max(week.sources, unseen) > 1 else "The only source"
+    return f"{which} failed or fell silent for some of the time: see below.{doubt}"
+
+
+def seen(week: Digest) -> str:
+    """What stands where nothing has to be said of what could not be seen."""
+    return f"Nothing: {_small(_every(week))} read as planned." if week.sources else coverage(week)
+
+
+def silent(week: Digest) -> str:
+    """The sources that had nothing to tell, by name; empty where there are none."""
+    names = sorted(line(name, 60) for name, part in week.by_source.items() if not part.mentions)
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"No mentions from {', '.join(names[:_NAMED])}{more}." if names else ""
+
+
+def _every(week: Digest) -> str:
+    return "The only source was" if week.sources == 1 else f"All {week.sources:,} sources were"
 
 
 def incidents(week: Digest) -> list[tuple[str, str]]:
@@ -168,6 +203,12 @@ def standing(one: Incident, timezone: ZoneInfo, now: datetime) -> Standing:
     )
 
 
+def risks(week: Digest) -> str:
+    """How the counts of risk classes are to be read."""
+    shows = "mention shows" if week.at_risk == 1 else "mentions show"
+    return f"{week.at_risk:,} {shows} a risk, our own among them; one mention can show several."
+
+
 def unseen(one: Blind, timezone: ZoneInfo, now: datetime) -> tuple[str, str, str]:
     """A source that could not be seen: its name, when, and why."""
     if one.since is None:
@@ -193,7 +234,10 @@ def also(week: Digest) -> list[tuple[str, str]]:
     facts = [
         ("Our own posts", f"{posts:,}"),
         ("Our own replies", f"{week.replies:,}"),
-        ("History read", f"{many(week.history, 'mention')} from before we listened, in no other number"),
+        (
+            "History read",
+            f"{many(week.history, 'mention')} from before we listened, in no other number" if week.history else "none",
+        ),
     ]
     if week.undelivered:
         facts.append(("Not delivered", f"{many(week.undelivered, 'message')}: wellheard deliveries --state failed"))
@@ -206,8 +250,8 @@ def counted(week: Digest, timezone: ZoneInfo, now: datetime) -> str:
     """What period the numbers are of, to the minute, and what they count."""
     since, until = (local(moment, timezone, now) for moment in (week.period.since, week.period.until))
     return (
-        f"Counted is what Wellheard first saw between {since} and {until} ({timezone.key}). "
-        "What the organisation itself said is in none of the tables but that of risks."
+        f"Counted: what Wellheard first saw between {since} and {until} ({timezone.key}). "
+        "What the organisation itself said is in the table of risks and in no other."
     )
 
 

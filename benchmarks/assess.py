@@ -1,0 +1,143 @@
+"""Texts per CPU second of language, VADER (against the package), risk rules and the whole assessment, on one core.
+
+    python benchmarks/assess.py [--rounds N] [--data DIR]
+
+The alternatives take turns round by round, and the median is printed: the ratios hold on a busy machine too. Without
+`--data` the texts are generated; with it they are the `text` of every line of the JSONL files in DIR.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+from monitor.assess import Assessor
+from monitor.assess.language import language
+from monitor.assess.vader import Vader
+from monitor.model import Kind, Mention
+
+OPENINGS = [
+    "The nurse at the desk",
+    "My surgeon",
+    "Reception",
+    "Our dentist",
+    "The whole team",
+    "Parking",
+    "The portal",
+]
+MIDDLES = ["was kind and patient", "made us wait", "never called back about the bill", "explained every step to my mother",
+           "was not very helpful", "lost my referral twice", "could not have been nicer", "rushed me through the visit"]  # fmt: skip
+ENDINGS = ["after the operation.", "on a busy Monday morning!", "and I would recommend them.", "but the room was clean.",
+           "while my son was in pain.", "so we went home again.", "which I did not expect :)", "as always \u2013 thank you \U0001f600"]  # fmt: skip
+
+
+def generated(words: int, count: int) -> list[str]:
+    """`count` texts of about `words` words, the same on every run."""
+    rnd = random.Random(words)
+    texts = []
+    for number in range(count):
+        said: list[str] = []
+        while len(said) < words:
+            said += f"{rnd.choice(OPENINGS)} {rnd.choice(MIDDLES)} {rnd.choice(ENDINGS)}".split()
+        said[rnd.randrange(words)] = f"word{number % 997}"
+        texts.append(" ".join(said[:words]))
+    return texts
+
+
+def stored(folder: Path) -> dict[str, list[str]]:
+    """The texts of each JSONL file, at most 4,000; lines that are no JSON are left out."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        texts = []
+        for line in path.read_text(encoding="utf-8").splitlines()[:4000]:
+            try:
+                texts.append(str(json.loads(line).get("text") or ""))
+            except ValueError:
+                continue
+        found[path.stem] = texts
+    return found
+
+
+def seconds(run: Callable[[], object]) -> float:
+    start = time.process_time()
+    run()
+    return time.process_time() - start
+
+
+def each(call: Callable[[str], object], texts: Sequence[str]) -> Callable[[], None]:
+    def run() -> None:
+        for text in texts:
+            call(text)
+
+    return run
+
+
+def parts_of(texts: Sequence[str]) -> dict[str, tuple[Callable[[], None], int]]:
+    """What is compared: each part's run over the texts, and how many texts that are."""
+    assessor, package = Assessor(organisation="Practice Hospital"), SentimentIntensityAnalyzer()
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    mentions = [Mention(external_id="1", kind=Kind.POST, text=text, published_at=now) for text in texts]
+    few = texts[: max(len(texts) // 10, 1)]  # the package is slow: a tenth is enough to know how slow
+
+    def risks() -> None:
+        for mention in mentions:
+            assessor._signals.find(mention, None, 0.0)  # noqa: SLF001 - the part alone has no public name
+
+    def whole() -> None:
+        for mention in mentions:
+            assessor.assess(mention)
+
+    return {
+        "split (limit)": (each(str.split, texts), len(texts)),
+        "language": (each(language, texts), len(texts)),
+        "vader": (each(Vader().compound, texts), len(texts)),
+        "package": (each(package.polarity_scores, few), len(few)),
+        "risks": (risks, len(texts)),
+        "whole": (whole, len(texts)),
+    }
+
+
+def compared(texts: Sequence[str], rounds: int) -> dict[str, float]:
+    """Texts per CPU second by part, the median of `rounds` after one to warm up."""
+    parts = parts_of(texts)
+    taken: dict[str, list[float]] = {name: [] for name in parts}
+    for turn in range(rounds + 1):
+        for name, (run, _) in parts.items():
+            spent = seconds(run)
+            if turn:
+                taken[name].append(spent)
+    return {name: parts[name][1] / max(median(spent), 1e-9) for name, spent in taken.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--data", type=Path)
+    asked = parser.parse_args()
+    made = {"posts (14 words)": generated(14, 4000), "reviews (88 words)": generated(88, 1000)}
+    made["articles (800 words)"] = generated(800, 100)
+    print(
+        f"{'texts per CPU second':36}{'split':>11}{'language':>10}{'vader':>9}{'package':>9}{'risks':>9}{'whole':>9}{'us':>8}"
+    )
+    for name, texts in (stored(asked.data) if asked.data else made).items():
+        rates = compared(texts, asked.rounds)
+        numbers = "".join(
+            f"{rate:>{width},.0f}" for rate, width in zip(rates.values(), (11, 10, 9, 9, 9, 9), strict=True)
+        )
+        print(f"{name[:35]:36}{numbers}{1e6 / rates['whole']:>8.1f}", flush=True)
+    emoji = "\U0001f600" * 2000
+    assessor = Assessor()
+    mention = Mention(external_id="1", kind=Kind.COMMENT, text=emoji, published_at=datetime(2026, 1, 1, tzinfo=UTC))
+    print(f"one comment of 2,000 emoji: {seconds(lambda: assessor.assess(mention)) * 1000:.1f} ms (to stay under 50)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,403 @@
+"""Commands that tell the whole story: show, explain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from monitor.assess.lexicon import lexicon
+from monitor.audit import Link
+from monitor.cli import shapes, timeline
+from monitor.cli.find import on_one_line, state_of
+from monitor.cli.frame import DONE, FAILED, Asked, command, opened
+from monitor.cli.screen import Column, Screen
+from monitor.cli.typed import Id
+from monitor.messages import lasting, wording
+from monitor.model import Incident, Notification, Rule, Signal, State, Stored
+from monitor.pipeline import Line
+from monitor.pipeline.work import NotPossible
+from monitor.store import Transaction, incidents, mentions, outbox, sources
+
+_SHOWN = 20
+"""Mentions of an incident that are shown to people; the others are counted."""
+
+_SENT = (
+    Column("id"),
+    Column("reason"),
+    Column("inbox", most=20),
+    Column("channel"),
+    Column("state"),
+    Column("recipient", least=110, most=40),
+    Column("sent_at", "sent", least=70),
+    Column("error", fills=True, least=90),
+)
+
+
+@command("show")
+@click.argument("incident", type=Id())
+def show_incident(asked: Asked, incident: int) -> int:
+    """Show one incident with its timeline.
+
+    What was said, what was decided and why, who was told how, and who did what."""
+    with opened(asked) as line, line.database.read() as tx:
+        one = incidents.one(tx, incident)
+        if one is None:
+            raise NotPossible(f"there is no incident {incident}; `wellheard incidents --state all` lists them")
+        _tell(asked, line, tx, one, chain=False)
+    return DONE
+
+
+@command("explain")
+@click.argument("subject", metavar="ID")
+def explain(asked: Asked, subject: str) -> int:
+    """Show why something was told, or was not.
+
+    The whole chain of a mention, an incident or a notification: source, poll, signals with their places and rules,
+    decisions with their reasons, deliveries. ID is mention:12, incident:3, or the id of a notification (its first
+    letters will do); a plain number means the incident and the mention of that number."""
+    kind, _, key = subject.rpartition(":")
+    if kind not in {"", "mention", "incident", "notification"}:
+        raise click.UsageError(
+            f"{kind!r} cannot be explained; write mention:12, incident:3 or the id of a notification"
+        )
+    with opened(asked) as line, line.database.read() as tx:
+        found = list(_subjects(tx, kind, key))
+        for one in found:
+            _tell(asked, line, tx, one, chain=True)
+    if not found:
+        click.echo(f"nothing is known under {subject!r}; `wellheard mentions`, `incidents` and `deliveries` list what is",
+                   err=True)  # fmt: skip
+    return DONE if found else FAILED
+
+
+def _subjects(tx: Transaction, kind: str, key: str) -> Iterator[Incident | Stored | Notification]:
+    if key.isascii() and key.isdecimal():
+        number = Id().convert(key, None, None)
+        if kind in {"", "incident"} and (incident := incidents.one(tx, number)):
+            yield incident
+        if kind in {"", "mention"}:
+            yield from mentions.by_id(tx, [number])
+    if kind in {"", "notification"} and (notification := by_beginning(tx, key)):
+        yield notification
+
+
+def by_beginning(tx: Transaction, key: str) -> Notification | None:
+    """The notification whose id is `key` or, where that is unmistakable, begins with it."""
+    whole = outbox.one(tx, key)
+    if whole is not None or len(key) < 6:
+        return whole
+    found = [one for one in outbox.listed(tx) if one.id.startswith(key)]
+    return found[0] if len(found) == 1 else None
+
+
+def _tell(asked: Asked, line: Line, tx: Transaction, one: Incident | Stored | Notification, *, chain: bool) -> None:
+    """Tells of one subject; with `chain`, of what lies behind it, too."""
+    story = _Story(line, tx, chain=chain)
+    if asked.json:
+        asked.lines([story.facts(one)])
+        return
+    screen = asked.screen()
+    match one:
+        case Incident():
+            _show_incident(screen, story, one)
+        case Stored():
+            _show_mention(screen, story, one)
+        case Notification():
+            _show_notification(screen, story, one)
+
+
+class _Story:
+    """What is known about a subject, gathered from the store in one view of it."""
+
+    def __init__(self, line: Line, tx: Transaction, *, chain: bool) -> None:
+        self.line, self.tx, self.chain = line, tx, chain
+
+    def facts(self, one: Incident | Stored | Notification) -> dict[str, Any]:
+        """All of it, for machines."""
+        match one:
+            case Incident():
+                said = [self._mention(found, [one.id]) for found in self.mentions(one)]
+                return shapes.incident(one, said) | self._decided(one)
+            case Stored():
+                of = mentions.incidents_of(self.tx, [one.id]).get(one.id, [])
+                mine = [found for key in of if (found := incidents.one(self.tx, key))]
+                told = [shapes.incident(found) | self._decided(found) for found in mine]
+                return self._mention(one, of) | {"why_not": self.why_not(one), "incident_facts": told}
+            case Notification():
+                mine = [found for found in [incidents.one(self.tx, one.incident_id or 0)] if found]
+                return shapes.notification(one) | {
+                    "history": [shapes.logged(link) for link in timeline.of_notification(self.tx, one.id)],
+                    "incident_facts": [self.facts(found) for found in mine],
+                }
+
+    def _mention(self, one: Stored, of: Sequence[int]) -> dict[str, Any]:
+        facts = shapes.mention(one, of)
+        if self.chain:
+            known = sources.one(self.tx, one.source)
+            facts |= {
+                "signals": [_signal(one, found) for found in one.assessment.signals],
+                "assessor": one.assessment.assessor,
+                "matched_rules": self.matched(one),
+                "versions": [{"version": number, "until": at} for number, at in mentions.told(self.tx, one.id)],
+                "source_facts": shapes.source(one.source, one.platform, self.state(one.source), known),
+            }
+        return facts
+
+    def _decided(self, one: Incident) -> dict[str, Any]:
+        sent = outbox.listed(self.tx, incident_id=one.id)
+        return {
+            "rule_facts": conditions(self.line.rules.get(one.rule)),
+            "timeline": [shapes.logged(link) for link in timeline.of_incident(self.tx, one.id)],
+            "deliveries": [shapes.notification(found) for found in sent],
+        }
+
+    def mentions(self, one: Incident, limit: int | None = None) -> list[Stored]:
+        """The mentions of an incident, the weightiest first."""
+        keys = incidents.mention_ids(self.tx, one.id, limit=limit)
+        by_id = {found.id: found for found in mentions.by_id(self.tx, keys)}
+        return [by_id[key] for key in keys]
+
+    def matched(self, one: Stored) -> list[dict[str, Any]]:
+        """The rules whose conditions the mention meets, and the incident that it went into, if there was one."""
+        found = incidents.rules_of(self.tx, one.id)
+        return [{"rule": rule, "group": group, "incident": incident} for rule, group, incident in found]
+
+    def state(self, source: str) -> str:
+        """How a source is doing."""
+        return state_of(self.line, source, sources.one(self.tx, source))
+
+    def why_not(self, one: Stored) -> str | None:
+        """Why a mention opened no incident; None where it did."""
+        matched = self.matched(one)
+        waiting = [match["rule"] for match in matched if match["incident"] is None]
+        notify = self.line.appetite.notify
+        if len(waiting) < len(matched):
+            return None
+        if waiting:
+            return f"it counts for {', '.join(waiting)}, which takes more mentions than came"
+        if one.history:
+            return "it was said before we watched: such mentions are counted and open nothing"
+        if one.assessment.signals and one.assessment.risk_score < notify:
+            score = f"{one.assessment.risk_score:.1f}"
+            return f"its heaviest signal scores {score} of 25, and [appetite] notify is {notify:g}: it is only counted"
+        return "no rule's conditions hold for it"
+
+
+def _signal(one: Stored, found: Signal) -> dict[str, Any]:
+    return {
+        "risk": found.risk, "impact": found.impact, "likelihood": found.likelihood, "start": found.start,
+        "end": found.end, "rule": found.rule, "score": round(found.score, 2), "means": means(found.rule),
+        "points_at": one.mention.text[found.start : found.end],
+    }  # fmt: skip
+
+
+def means(rule: str) -> str | None:
+    """What a rule of the lexicon looks for, in words; None for one that this version does not have."""
+    return next((known.means for known in lexicon().rules if known.id == rule), None)
+
+
+def conditions(rule: Rule | None) -> dict[str, Any] | None:
+    """What a rule asks for, without what it leaves open; None for one that the configuration no longer has."""
+    if rule is None:
+        return None
+    facts = {
+        "name": rule.name, "level": rule.level and rule.level.value, "risk": rule.risk,
+        "score_at_least": rule.score_at_least or None, "kinds": rule.kinds and sorted(rule.kinds),
+        "sources": rule.sources and sorted(rule.sources), "ours": rule.ours, "stars_below": rule.stars_below,
+        "sentiment_below": rule.sentiment_below, "count": rule.count, "within": rule.within and lasting(rule.within),
+        "unanswered_for": rule.unanswered_for and lasting(rule.unanswered_for), "group_by": list(rule.group_by),
+        "inboxes": list(rule.inboxes), "ack_within": rule.ack_within and lasting(rule.ack_within),
+        "unsilenceable": rule.unsilenceable or None,
+    }  # fmt: skip
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+# For people
+
+
+def _show_incident(screen: Screen, story: _Story, one: Incident) -> None:
+    _head(screen, one)
+    if story.chain:
+        _rule(screen, story.line.rules.get(one.rule), one)
+    said = story.mentions(one, _SHOWN)
+    if said:
+        screen.heading(f"Mentions ({one.mentions})")
+    for found in said:
+        _brief(screen, story, found)
+    if one.mentions > len(said):
+        screen.text(f"and {one.mentions - len(said)} more: --json has all", indent=2, style="dim")
+    _timeline(screen, timeline.of_incident(story.tx, one.id))
+    _deliveries(screen, outbox.listed(story.tx, incident_id=one.id))
+
+
+def _head(screen: Screen, one: Incident) -> None:
+    drill = "DRILL · " if one.drill else ""
+    style = {"critical": "bold red", "urgent": "bold red", "warning": "bold yellow"}.get(one.level.value, "bold")
+    screen.heading(f"{drill}Incident {one.id} · {one.level.value} · {one.state.value}", style=style)
+    screen.text(f"{wording(one.rule).title}, {one.group}")
+    rated = f"impact {one.impact} of 5, likelihood {one.likelihood:.0%}" if one.risk else None
+    due = f"{screen.at(one.ack_due_at)} ({screen.due(one.ack_due_at)})" if one.ack_due_at else None
+    step = one.next_step_at and one.state is not State.RESOLVED
+    screen.facts(
+        [
+            ("rule", one.rule), ("rated", rated), ("opened", screen.at(one.opened_at)),
+            ("acknowledge by", due if one.state is State.OPEN else None),
+            ("acknowledged", one.acked_at and screen.at(one.acked_at)),
+            ("resolved", one.resolved_at and f"{screen.at(one.resolved_at)}{_as(one)}"),
+            ("with", one.assignee or ("nobody yet" if one.state is not State.RESOLVED else None)),
+            ("told", ", ".join(one.inboxes) if one.told_at else "nobody yet"),
+            ("looked at again", one.next_step_at and step and screen.at(one.next_step_at)),
+            ("because", one.note),
+        ],
+        indent=2,
+    )  # fmt: skip
+
+
+def _as(one: Incident) -> str:
+    return f", {one.outcome.value}" if one.outcome else ""
+
+
+def _rule(screen: Screen, rule: Rule | None, one: Incident) -> None:
+    screen.heading(f"The rule {one.rule}")
+    facts = conditions(rule)
+    if facts is None:
+        screen.text("is no longer in the configuration; the incident ends as it began", indent=2)
+        return
+    screen.facts([(name.replace("_", " "), value) for name, value in facts.items() if name != "name"], indent=2)
+
+
+def _brief(screen: Screen, story: _Story, one: Stored) -> None:
+    """A mention as part of an incident: what it says, marked where it matters, and what was found in it."""
+    said = one.mention
+    who = " · ".join(part for part in (_what(one), screen.at(said.published_at), said.author or "") if part)
+    screen.facts([(f"#{one.id}", who)], indent=2)
+    _words(screen, one, limit=600)
+    screen.facts([("link", said.url)], indent=6)
+    if not story.chain:
+        screen.facts([("shows", risk) for risk in _heaviest(one)], indent=6)
+    else:
+        for signal in one.assessment.signals:
+            _show_signal(screen, one, signal)
+        known = sources.one(story.tx, one.source)
+        polled = f", polled {screen.at(known.polled_at)}" if known and known.polled_at else ""
+        screen.facts([("source", f"{one.source} ({story.state(one.source)}{polled})"),
+                      ("first seen", screen.at(one.first_seen_at))], indent=6)  # fmt: skip
+
+
+def _what(one: Stored) -> str:
+    stars = "" if one.mention.stars is None else f", {one.mention.stars:g} of 5 stars"
+    ours = "our own " if one.mention.ours else ""
+    return f"{ours}{one.mention.kind.value} on {one.platform}{stars}"
+
+
+def _words(screen: Screen, one: Stored, *, limit: int) -> None:
+    if one.gone_at is not None:
+        screen.text(f"no longer on its platform since {screen.at(one.gone_at)}; its words were deleted", indent=6)
+        return
+    if one.mention.title:
+        screen.quote(one.mention.title, indent=6, limit=300)
+    if one.mention.text:
+        spans = [(found.start, found.end) for found in one.assessment.signals]
+        screen.quote(one.mention.text, spans, indent=6, limit=limit)
+
+
+def _heaviest(one: Stored) -> list[str]:
+    """The classes that a mention shows, each with its highest score; the signals are sorted by it."""
+    scores: dict[str, float] = {}
+    for signal in one.assessment.signals:
+        scores.setdefault(signal.risk, signal.score)
+    return [f"{risk}, {score:.1f} of 25" for risk, score in scores.items()]
+
+
+def _show_signal(screen: Screen, one: Stored, found: Signal) -> None:
+    points_at = one.mention.text[found.start : found.end]
+    rated = f"{found.score:.1f} of 25 (impact {found.impact} of 5, likelihood {found.likelihood:.0%})"
+    screen.facts([("shows", f"{found.risk}, {rated}")], indent=6)
+    screen.facts([("by rule", found.rule), ("which", means(found.rule)),
+                  ("at", f'{found.start}-{found.end}: "{points_at[:200]}"')], indent=8)  # fmt: skip
+
+
+def _timeline(screen: Screen, links: Sequence[Link]) -> None:
+    if links:
+        screen.heading("Timeline")
+        screen.facts([(screen.moment(link.at), timeline.sentence(link)) for link in links], indent=2)
+
+
+def _deliveries(screen: Screen, sent: Sequence[Notification]) -> None:
+    screen.heading("Deliveries")
+    screen.table([on_one_line(shapes.notification(one), screen) for one in sent], _SENT, empty="  none")
+
+
+def _show_mention(screen: Screen, story: _Story, one: Stored) -> None:
+    said, found = one.mention, one.assessment
+    screen.heading(f"Mention {one.id} · {_what(one)}")
+    _words(screen, one, limit=3000)
+    screen.heading("Where it comes from")
+    known = sources.one(story.tx, one.source)
+    older = mentions.told(story.tx, one.id)
+    screen.facts(
+        [
+            ("author", said.author), ("link", said.url), ("published", screen.at(said.published_at)),
+            ("first seen", screen.at(one.first_seen_at)), ("source", f"{one.source} ({story.state(one.source)})"),
+            ("last poll", known and known.polled_at and screen.at(known.polled_at)),
+            ("source fails with", known and known.error), ("id there", said.external_id), ("answers", said.parent_id),
+            ("topics", ", ".join(one.topics) or None), ("labels", dict(one.labels)),
+            ("earlier wordings", [f"version {number} until {screen.at(at)}" for number, at in older]),
+        ],
+        indent=2,
+    )  # fmt: skip
+    screen.heading("What was found in it")
+    mood = "could not be read" if found.sentiment is None else f"{found.sentiment:+.2f} (-1 to 1)"
+    screen.facts([("by", found.assessor), ("language", found.lang), ("sentiment", mood),
+                  ("themes", list(found.themes))], indent=2)  # fmt: skip
+    for signal in found.signals:
+        _show_signal(screen, one, signal)
+    if not found.signals:
+        screen.text("no risk", indent=2)
+    _show_decisions(screen, story, one)
+
+
+def _show_decisions(screen: Screen, story: _Story, one: Stored) -> None:
+    screen.heading("What was decided")
+    matched = story.matched(one)
+    screen.facts([(match["rule"], _became(match)) for match in matched], indent=2)
+    why = story.why_not(one)
+    if why:
+        screen.text(f"It opened no incident: {why}.", indent=2)
+    for key in dict.fromkeys(match["incident"] for match in matched if match["incident"] is not None):
+        incident = incidents.one(story.tx, key)
+        if incident is not None:
+            _head(screen, incident)
+            _rule(screen, story.line.rules.get(incident.rule), incident)
+            _timeline(screen, timeline.of_incident(story.tx, key))
+            _deliveries(screen, outbox.listed(story.tx, incident_id=key))
+
+
+def _became(match: Mapping[str, Any]) -> str:
+    became = "waits for more" if match["incident"] is None else f"incident {match['incident']}"
+    return f"{became}, group {match['group']}"
+
+
+def _show_notification(screen: Screen, story: _Story, one: Notification) -> None:
+    facts = shapes.notification(one)
+    screen.heading(f"Notification {one.id}")
+    screen.facts(
+        [
+            ("subject", one.message.subject), ("reason", one.reason.value), ("inbox", one.inbox),
+            ("channel", one.channel), ("recipient", one.recipient), ("state", facts["state"]),
+            ("attempts", one.attempts), ("written", screen.at(one.created_at)),
+            ("due", screen.at(one.due_at) if facts["state"] == "due" else None),
+            ("sent", one.sent_at and screen.at(one.sent_at)), ("given up", one.failed_at and screen.at(one.failed_at)),
+            ("last error", one.error),
+        ],
+        indent=2,
+    )  # fmt: skip
+    _timeline(screen, timeline.of_notification(story.tx, one.id))
+    incident = incidents.one(story.tx, one.incident_id) if one.incident_id is not None else None
+    if incident is not None:
+        _show_incident(screen, story, incident)
+
+
+COMMANDS = (show_incident, explain)

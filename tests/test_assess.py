@@ -1,0 +1,129 @@
+"""A mention becomes an assessment: one sentence for each promise of the face."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+
+from monitor.assess import RISKS, Assessor
+from monitor.model import Assessment, Kind, Mention
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+ASSESSOR = Assessor(organisation="Practice Hospital")
+
+
+def review(text, **more):
+    return Mention(external_id="1", kind=Kind.REVIEW, text=text, published_at=NOW, **more)
+
+
+def assess(text, **more):
+    return ASSESSOR.assess(review(text, **more))
+
+
+def test_an_english_text_has_language_sentiment_and_themes():
+    found = assess("The nurse was wonderful, but parking is expensive.")
+    assert isinstance(found, Assessment)
+    assert found.lang == "en"
+    assert found.sentiment is not None
+    assert -1 <= found.sentiment <= 1
+    assert "Environment & equipment" in found.themes
+    assert found.assessor == ASSESSOR.name
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Muy mal servicio", "很好的医院", "Bardzo dobry szpital, polecam każdemu", "", "   ", "12/10", "Xyzzy", "🛗"],
+)
+def test_what_vader_cannot_read_has_no_sentiment(text):
+    assert assess(text).sentiment is None
+
+
+def test_a_neutral_english_text_has_a_sentiment_of_nought():
+    assert assess("I was there on Tuesday.").sentiment == 0.0
+
+
+def test_emoji_alone_are_read():
+    assert assess("😀😀").sentiment > 0
+    assert assess("😠").sentiment < 0
+    assert assess("😀😀").lang is None
+
+
+def test_the_title_speaks_where_there_is_no_text():
+    found = assess("", title="Horrible, they misdiagnosed me")
+    assert found.sentiment < 0
+    assert found.lang == "en"
+    assert found.signals == (), "a signal must point into the text"
+
+
+def test_a_threat_in_english_is_found_whatever_the_language_around_it():
+    text = "Muy mal servicio, nunca más vuelvo a este hospital. I'm going to kill that doctor."
+    found = assess(text)
+    assert found.lang == "es"
+    assert [text[s.start : s.end] for s in found.signals] == ["I'm going to kill that doctor"]
+    assert found.risk_score == 20
+
+
+def test_the_text_is_never_gated_on_its_sentiment():
+    found = assess("Lovely! Wonderful! I know where that nurse lives.")
+    assert found.sentiment > 0.5
+    assert found.signals[0].risk == "threat_to_staff"
+
+
+def test_the_same_mention_is_always_assessed_the_same():
+    texts = [
+        "They misdiagnosed my son and he died.",
+        "Rude.",
+        "I want to die.",
+        "Great, thank you!",
+        "Call me, 555-0100, my biopsy",
+    ]
+    first = [assess(text) for text in texts]
+    assert [Assessor(organisation="Practice Hospital").assess(review(text)) for text in texts] == first
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(assess, texts * 20)) == first * 20
+
+
+def test_a_risk_or_a_single_rule_can_be_disabled():
+    text = "They misdiagnosed me. The surgeon operated on the wrong knee."
+    rules = {s.rule for s in assess(text).signals}
+    assert {"clinical_harm_allegation.misdiagnosed", "clinical_harm_allegation.wrong-part"} <= rules
+    without = Assessor(disabled=["clinical_harm_allegation.misdiagnosed"]).assess(review(text))
+    assert {s.rule for s in without.signals} == rules - {"clinical_harm_allegation.misdiagnosed"}
+    none = Assessor(disabled=["clinical_harm_allegation"]).assess(review(text))
+    assert "clinical_harm_allegation" not in {s.risk for s in none.signals}
+
+
+def test_what_cannot_be_disabled_is_refused_by_name():
+    with pytest.raises(ValueError, match="clinical_ham"):
+        Assessor(disabled=["clinical_ham"])
+
+
+def test_the_name_tells_versions_and_changes_with_what_changes_the_judgement():
+    names = {
+        Assessor().name,
+        Assessor(organisation="A").name,
+        Assessor(people=["A"]).name,
+        Assessor(disabled=["review_integrity"]).name,
+    }
+    assert len(names) == 4
+    assert all("vader-3" in name and "lexicon-" in name for name in names)
+    assert Assessor(organisation="A").name == Assessor(brands=["A"]).name
+
+
+@pytest.mark.parametrize("name", ["", "...", "?", "{staff}", "_", "#", "*", "a|b", "Dr. O'Neil (MD)", "病院", "\ud800"])
+def test_any_name_can_be_ours(name):
+    ours = Assessor(organisation=name, brands=[name], people=[name])
+    assert ours.assess(review("I'm going to kill that doctor.")).signals[0].risk == "threat_to_staff"
+
+
+def test_the_risks_are_those_of_the_taxonomy():
+    assert len(RISKS) == len(set(RISKS)) == 17
+    assert {"own_reply_phi", "threat_to_staff", "self_harm_crisis", "brand_service_complaint"} <= set(RISKS)
+
+
+@pytest.mark.parametrize(
+    "text", ["\ud800 good", "\x00\x01 good", "good " * 30_000, "💩" * 3000, "\u202egood", "a" * 100_000]
+)
+def test_no_text_breaks_it(text):
+    found = assess(text)
+    assert all(0 <= s.start < s.end <= len(text) for s in found.signals)

@@ -1,0 +1,409 @@
+"""A week in numbers: everything is counted once, in the week it belongs to, and what was not seen is said."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor import digest, timing
+from monitor.digest import NO_LOCATION, SENTIMENTS, UNKNOWN, WORDLESS, Digest
+from monitor.model import (
+    Assessment,
+    Incident,
+    Kind,
+    Level,
+    Mention,
+    Outcome,
+    Signal,
+    SourceState,
+    State,
+    Stored,
+)
+from tests.store import notification
+
+CHICAGO = ZoneInfo("America/Chicago")
+WEEK = timing.week("2026-W46", CHICAGO)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+def said(
+    n: int = 1, *risks: str, mood: float | None = 0.5, lang: str | None = "en", likelihood: float = 0.5, **more: Any
+):
+    usual: dict[str, Any] = {"source": "google", "first_seen_at": WEEK.since, "labels": {"location": "Main"}}
+    found = {name: more.pop(name) for name in tuple(more) if name in {"source", "labels", "history", "gone_at"}}
+    themes = tuple(more.pop("themes", ()))
+    mention = {"external_id": str(n), "kind": Kind.REVIEW, "text": "x", "published_at": WEEK.since} | more
+    signals = tuple(Signal(risk=risk, impact=5, likelihood=likelihood, start=0, end=1, rule="r") for risk in risks)
+    assessment = Assessment(lang=lang, sentiment=mood, signals=signals, themes=themes, assessor="a/1")
+    return Stored(id=n, platform="p", mention=Mention(**mention), assessment=assessment, **(usual | found))
+
+
+def incident(n: int = 1, opened: timedelta = HOUR, **changes: Any) -> Incident:
+    usual: dict[str, Any] = {
+        "id": n, "rule": "threat_to_staff", "group": "Main", "risk": "threat_to_staff", "level": Level.URGENT, "impact": 5,
+        "likelihood": 0.8, "state": State.OPEN, "opened_at": WEEK.since + opened, "inboxes": ("risk",),
+    }  # fmt: skip
+    return Incident(**(usual | changes))
+
+
+def ended(n: int, opened: timedelta, after: timedelta, **changes: Any) -> Incident:
+    usual = {"state": State.RESOLVED, "resolved_at": WEEK.since + opened + after, "outcome": Outcome.RESPONDED}
+    return incident(n, opened, **(usual | changes))
+
+
+def source(name: str = "google", **changes: Any) -> SourceState:
+    usual: dict[str, Any] = {
+        "name": name, "platform": "p", "created_at": WEEK.since - 90 * DAY, "next_poll_at": WEEK.until + 8 * HOUR,
+        "polled_at": WEEK.until + 7 * HOUR,
+    }  # fmt: skip
+    return SourceState(**(usual | changes))
+
+
+def counted(*mentions: Stored, incidents=(), sources=(), notifications=(), period=WEEK, now=None) -> Digest:
+    return digest.build(
+        period, mentions=mentions, incidents=incidents, sources=sources, notifications=notifications, now=now
+    )
+
+
+# What was said
+
+
+def test_a_mention_is_counted_once_in_the_whole_in_its_source_and_in_its_location():
+    week = counted(
+        said(1, stars=4), said(2, source="bluesky", mood=-0.5), said(3, labels={"location": "Elm"}, mood=0.0)
+    )
+
+    assert week.whole.mentions == 3
+    assert {name: part.mentions for name, part in week.by_source.items()} == {"google": 2, "bluesky": 1}
+    assert {name: part.mentions for name, part in week.by_location.items()} == {"Main": 2, "Elm": 1}
+    assert week.whole.sentiments == {"positive": 1, "negative": 1, "neutral": 1}
+    assert week.by_source["google"].stars == {4: 1}
+
+
+@pytest.mark.parametrize(
+    ("score", "name"),
+    [
+        (1.0, "positive"), (0.05, "positive"), (0.049, "neutral"), (0.0, "neutral"), (-0.049, "neutral"),
+        (-0.05, "negative"), (-1.0, "negative"), (None, "unread"), (float("nan"), "unread"),
+    ],
+)  # fmt: skip
+def test_a_score_has_vaders_own_borders(score, name):
+    assert digest.sentiment(score) == name
+
+
+def test_what_is_larger_comes_first_and_what_is_equal_by_name():
+    week = counted(said(1, source="b"), said(2, source="a"), said(3, source="c"), said(4, source="c"))
+
+    assert list(week.by_source) == ["c", "a", "b"]
+
+
+def test_a_mention_without_a_location_is_still_counted():
+    week = counted(said(1, labels={}), said(2, labels={"location": ""}), said(3))
+
+    assert {name: part.mentions for name, part in week.by_location.items()} == {NO_LOCATION: 2, "Main": 1}
+
+
+def test_the_mean_is_of_the_stars_as_given_and_the_distribution_of_whole_ones():
+    week = counted(said(1, stars=2.5), said(2, stars=4.5), said(3, stars=1), said(4))
+
+    assert week.whole.mean_stars == pytest.approx(8 / 3)
+    assert week.whole.stars == {3: 1, 5: 1, 1: 1}
+
+
+def test_without_stars_there_is_no_mean():
+    assert counted(said(1)).whole.mean_stars is None
+
+
+def test_history_is_counted_and_is_in_no_other_number():
+    week = counted(said(1, "threat_to_staff", history=True, stars=1), said(2))
+
+    assert (week.history, week.whole.mentions, week.by_risk, week.worst) == (1, 1, {}, ())
+
+
+def test_what_we_said_ourselves_is_counted_apart_and_its_risks_with_the_others():
+    reply = said(2, "own_reply_phi", kind=Kind.COMMENT, ours=True, parent_id="1")
+    week = counted(said(1), reply, said(3, kind=Kind.POST, ours=True))
+
+    assert (week.whole.mentions, week.ours, week.replies) == (1, 2, 1)
+    assert week.by_risk == {"own_reply_phi": 1}
+    assert [one.id for one in week.worst] == [2]
+
+
+def test_a_mention_counts_once_in_every_class_of_risk_it_shows():
+    week = counted(
+        said(1, "threat_to_staff", "threat_to_staff", "review_integrity"), said(2, "threat_to_staff"), said(3)
+    )
+
+    assert week.by_risk == {"threat_to_staff": 2, "review_integrity": 1}
+    assert week.at_risk == 2
+
+
+def test_themes_are_counted_with_their_moods():
+    week = counted(said(1, themes=("Food", "Parking"), mood=-0.5), said(2, themes=("Food",), stars=5))
+
+    assert {name: part.mentions for name, part in week.by_theme.items()} == {"Food": 2, "Parking": 1}
+    assert week.by_theme["Food"].sentiments == {"negative": 1, "positive": 1}
+    assert week.by_theme["Food"].mean_stars == 5
+
+
+def test_why_a_mood_is_missing_is_told_by_language_or_for_want_of_words():
+    week = counted(
+        said(1, mood=None, lang="es"), said(2, mood=None, lang="es"), said(3, mood=None, lang=None, text=" ", stars=5),
+        said(4, mood=None, lang=None), said(5, lang=None),
+    )  # fmt: skip
+
+    assert week.unread == {"es": 2, WORDLESS: 1, UNKNOWN: 1}
+    assert sum(week.unread.values()) == week.whole.sentiments["unread"]
+
+
+def test_what_is_gone_is_not_called_wordless():
+    assert counted(said(1, mood=None, lang=None, text="", gone_at=WEEK.until)).unread == {UNKNOWN: 1}
+
+
+def test_the_five_that_weigh_most_are_kept_out_of_any_number():
+    light = [said(n, "review_integrity", likelihood=0.1) for n in range(1, 901)]
+    heavy = [said(1000 + n, "threat_to_staff", likelihood=0.5 + n / 100) for n in range(6)]
+    week = counted(*light[:450], *heavy, *light[450:])
+
+    assert [one.id for one in week.worst] == [1005, 1004, 1003, 1002, 1001]
+
+
+def test_a_source_that_had_nothing_to_tell_is_there_with_nothing():
+    week = counted(said(1), sources=[source(), source("news")])
+
+    assert {name: part.mentions for name, part in week.by_source.items()} == {"google": 1, "news": 0}
+    assert week.sources == 2
+
+
+MENTIONS = st.lists(
+    st.builds(
+        lambda n, risks, **more: said(n, *risks, **more),
+        n=st.integers(1, 10**6),
+        risks=st.lists(st.sampled_from(["threat_to_staff", "own_reply_phi", "made_up"]), max_size=3),
+        mood=st.none() | st.floats(-1, 1),
+        lang=st.sampled_from([None, "en", "es", "zh-Hans"]),
+        source=st.sampled_from(["google", "bluesky", "Clínica 🏥"]),
+        labels=st.sampled_from([{}, {"location": "Main"}, {"location": "Año 🦷"}, {"brand": "x"}]),
+        stars=st.none() | st.floats(1, 5),
+        text=st.sampled_from(["", "x"]),
+        themes=st.lists(st.sampled_from(["Food", "Parking"]), max_size=3),
+        ours=st.booleans(),
+        history=st.booleans(),
+        kind=st.sampled_from(Kind),
+    ),
+    max_size=40,
+)
+
+
+@given(MENTIONS)
+def test_the_parts_are_the_whole_in_every_breakdown(mentions):
+    week = counted(*mentions)
+    whole = week.whole
+
+    assert whole.mentions + week.ours + week.history == len(mentions)
+    assert whole.mentions == whole.sentiments.total()
+    assert set(whole.sentiments) <= set(SENTIMENTS)
+    for parts in (week.by_source.values(), week.by_location.values()):
+        assert sum(part.mentions for part in parts) == whole.mentions
+        assert sum((part.sentiments for part in parts), Counter()) == whole.sentiments
+        assert sum((part.stars for part in parts), Counter()) == whole.stars
+        assert sum(part.sum_of_stars for part in parts) == pytest.approx(whole.sum_of_stars)
+    assert sum(week.unread.values()) == whole.sentiments["unread"]
+    assert set(whole.stars) <= {1, 2, 3, 4, 5}
+    assert whole.mean_stars is None or 1 <= whole.mean_stars <= 5
+    assert max(week.by_risk.values(), default=0) <= week.at_risk <= whole.mentions + week.ours
+    assert all(part.mentions <= whole.mentions for part in week.by_theme.values())
+    assert week.replies <= week.ours
+    assert len(week.worst) == min(week.at_risk, 5)
+
+
+# Incidents
+
+
+def test_an_incident_belongs_to_the_week_it_was_opened_in():
+    before, first, last, after = (
+        incident(n, opened)
+        for n, opened in enumerate(
+            (-MINUTE, timedelta(0), WEEK.until - WEEK.since - MINUTE, WEEK.until - WEEK.since), 1
+        )
+    )
+    week = counted(incidents=[after, last, first, before])
+
+    assert [one.id for one in week.opened] == [2, 3]
+    assert [one.id for one in week.unresolved] == [1, 2, 3]
+
+
+def test_an_incident_that_is_given_twice_is_counted_once():
+    assert len(counted(incidents=[incident(1), incident(1), incident(2)]).opened) == 2
+
+
+def test_what_was_resolved_after_the_week_was_open_when_it_ended():
+    long, short = ended(1, 6 * DAY, 2 * DAY), ended(2, DAY, HOUR)
+    week = counted(incidents=[long, short])
+
+    assert week.unresolved == (long,)
+    assert (week.resolved, week.to_resolve) == (1, HOUR)
+
+
+def test_times_are_medians_of_what_was_acknowledged_or_resolved_in_the_week():
+    acks = (MINUTE, 3 * MINUTE, 50 * MINUTE)
+    found = [ended(n, n * HOUR, n * HOUR, acked_at=WEEK.since + n * HOUR + ack) for n, ack in enumerate(acks, 1)]
+    found.append(incident(9, -DAY, state=State.ACKED, acked_at=WEEK.since - HOUR))
+    week = counted(incidents=found)
+
+    assert (week.acked, week.to_ack) == (3, 3 * MINUTE)
+    assert (week.resolved, week.to_resolve) == (3, 2 * HOUR)
+
+
+def test_an_old_incident_that_was_acknowledged_this_week_counts_this_week():
+    week = counted(incidents=[incident(1, -DAY, state=State.ACKED, acked_at=WEEK.since + HOUR)])
+
+    assert (week.opened, week.acked, week.to_ack) == ((), 1, 25 * HOUR)
+
+
+def test_without_incidents_there_are_no_times():
+    week = counted()
+
+    assert (week.acked, week.resolved, week.to_ack, week.to_resolve) == (0, 0, None, None)
+
+
+def test_an_acknowledgement_after_its_deadline_is_late():
+    due = WEEK.since + HOUR + 15 * MINUTE
+    found = [incident(n, ack_due_at=due, acked_at=due + n * MINUTE, state=State.ACKED) for n in (-1, 0, 1)]
+
+    assert counted(incidents=found).late == 1
+
+
+def test_how_incidents_ended_is_counted_and_a_source_that_recovered_is_no_work():
+    recovered = ended(3, HOUR, MINUTE, rule="source_failing", risk=None, group="google", outcome=None)
+    alarm = ended(2, HOUR, 5 * HOUR, outcome=Outcome.FALSE_ALARM)
+    week = counted(incidents=[ended(1, HOUR, 3 * HOUR), alarm, recovered])
+
+    assert week.outcomes == {"responded": 1, "false-alarm": 1, "": 1}
+    assert (week.resolved, week.to_resolve) == (3, 4 * HOUR)
+
+
+def test_drills_are_counted_and_are_in_no_other_number():
+    drill = ended(1, HOUR, HOUR, drill=True, acked_at=WEEK.since + 2 * HOUR)
+    week = counted(incidents=[drill, incident(2, -DAY, drill=True)])
+
+    assert week.drills == 1
+    assert (week.opened, week.unresolved, week.acked, week.resolved) == ((), (), 0, 0)
+
+
+def test_messages_given_up_in_the_week_are_counted():
+    when = (WEEK.since - MINUTE, WEEK.since, WEEK.until - MINUTE, WEEK.until)
+    given_up = [notification(str(n), failed_at=moment) for n, moment in enumerate(when)]
+
+    assert counted(notifications=[*given_up, notification("waiting")]).undelivered == 2
+
+
+# What could not be seen
+
+
+def test_when_every_source_was_read_nothing_was_missed():
+    week = counted(sources=[source(), source("news")])
+
+    assert (week.blind, week.sources) == ((), 2)
+
+
+def test_a_source_that_fails_is_told_with_since_when_and_why():
+    since = WEEK.since + DAY
+    (blind,) = counted(sources=[source(failing_since=since, error="feeds.example answers 403")]).blind
+
+    assert (blind.source, blind.since, blind.until, blind.why) == ("google", since, None, "feeds.example answers 403")
+
+
+def test_a_source_that_began_to_fail_after_the_week_was_seen_in_it():
+    assert counted(sources=[source(failing_since=WEEK.until)]).blind == ()
+
+
+def test_a_source_that_failed_and_recovered_is_told_with_both_times():
+    failed = ended(1, DAY, 5 * HOUR, rule="source_failing", risk=None, group="google", note="timed out", outcome=None)
+    (blind,) = counted(incidents=[failed], sources=[source()]).blind
+
+    assert (blind.since, blind.until) == (WEEK.since + DAY, WEEK.since + DAY + 5 * HOUR)
+
+
+def test_an_outage_that_began_before_the_week_and_reached_into_it_is_told():
+    old = ended(1, -2 * DAY, DAY, rule="source_failing", risk=None, group="google", outcome=None)
+    reaching = ended(2, -2 * DAY, 3 * DAY, rule="source_quiet", risk=None, group="news", outcome=None)
+
+    assert [one.source for one in counted(incidents=[old, reaching]).blind] == ["news"]
+
+
+def test_a_source_that_fails_now_is_told_once_and_by_its_own_state():
+    about = incident(1, DAY, rule="source_failing", risk=None, group="google", note="an old reason")
+    week = counted(incidents=[about], sources=[source(failing_since=WEEK.since + HOUR, error="a new reason")])
+
+    assert [(one.since, one.why) for one in week.blind] == [(WEEK.since + HOUR, "a new reason")]
+
+
+def test_what_lasts_still_comes_before_what_is_over():
+    over = ended(1, DAY, HOUR, rule="source_failing", risk=None, group="a", outcome=None)
+    week = counted(incidents=[over], sources=[source("b", failing_since=WEEK.since)])
+
+    assert [one.source for one in week.blind] == ["b", "a"]
+
+
+def test_a_source_that_was_never_read_was_not_seen():
+    (blind,) = counted(sources=[source(polled_at=None)]).blind
+
+    assert blind.why == "it has not been read yet"
+
+
+def test_a_source_that_was_not_read_when_it_was_due_was_not_seen_since():
+    last = WEEK.since + 3 * DAY
+    (blind,) = counted(sources=[source(polled_at=last, next_poll_at=last + HOUR)]).blind
+
+    assert (blind.since, blind.until) == (last, None)
+
+
+def test_in_a_week_that_is_not_over_no_source_is_expected_to_have_been_read_already():
+    noon = WEEK.since + 2 * DAY
+    in_time = source("a", polled_at=noon, next_poll_at=noon + HOUR)
+    late = source("b", polled_at=WEEK.since, next_poll_at=WEEK.since + HOUR)
+
+    assert [one.source for one in counted(sources=[in_time, late], now=noon).blind] == ["b"]
+
+
+def test_a_source_that_came_after_the_week_is_no_part_of_it():
+    week = counted(sources=[source(created_at=WEEK.until, polled_at=None)])
+
+    assert (week.sources, week.blind, week.watched_since) == (0, (), None)
+
+
+# Periods
+
+
+@pytest.mark.parametrize(
+    ("name", "hours", "since"),
+    [
+        ("2026-W46", 168, datetime(2026, 11, 9, 6, tzinfo=UTC)),
+        ("2026-W44", 169, datetime(2026, 10, 26, 5, tzinfo=UTC)),
+        ("2026-W10", 167, datetime(2026, 3, 2, 6, tzinfo=UTC)),
+        ("2026-W53", 168, datetime(2026, 12, 28, 6, tzinfo=UTC)),
+    ],
+    ids=["usual", "clocks-go-back", "clocks-go-forward", "across-the-year"],
+)
+def test_every_hour_of_a_local_week_belongs_to_it_and_to_no_other(name, hours, since):
+    period = timing.week(name, CHICAGO)
+    moments = [since + n * HOUR for n in range(-2, hours + 2)]
+    found = [incident(n, opened_at=moment) for n, moment in enumerate(moments)]
+
+    assert period.since == since
+    assert len(counted(incidents=found, period=period).opened) == hours
+
+
+def test_an_empty_week_is_all_zeros():
+    week = counted()
+
+    assert week.whole.mentions == 0
+    assert (week.by_source, week.by_location, week.by_risk, week.by_theme, week.unread) == ({}, {}, {}, {}, {})
+    assert (week.ours, week.history, week.undelivered, week.sources, week.worst) == (0, 0, 0, 0, ())
