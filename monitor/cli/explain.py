@@ -186,11 +186,13 @@ class _Story:
 
 
 def _signal(one: Stored, found: Signal) -> dict[str, Any]:
-    return {
-        "risk": found.risk, "impact": found.impact, "likelihood": found.likelihood, "start": found.start,
-        "end": found.end, "rule": found.rule, "score": round(found.score, 2), "means": means(found.rule),
-        "points_at": one.mention.text[found.start : found.end],
-    }  # fmt: skip
+    more = {"score": round(found.score, 2), "means": means(found.rule), "points_at": points_at(one, found)}
+    return shapes.signal(found) | more
+
+
+def points_at(one: Stored, found: Signal) -> str:
+    """The words that a signal points at."""
+    return (one.mention.title if found.field == "title" else one.mention.text)[found.start : found.end]
 
 
 def means(rule: str) -> str | None:
@@ -296,11 +298,10 @@ def _words(screen: Screen, one: Stored, *, limit: int) -> None:
     if one.gone_at is not None:
         screen.text(f"no longer on its platform since {screen.at(one.gone_at)}; its words were deleted", indent=6)
         return
-    if one.mention.title:
-        screen.quote(one.mention.title, indent=6, limit=300)
-    if one.mention.text:
-        spans = [(found.start, found.end) for found in one.assessment.signals]
-        screen.quote(one.mention.text, spans, indent=6, limit=limit)
+    for name, written, most in (("title", one.mention.title, 300), ("text", one.mention.text, limit)):
+        if written:
+            spans = [(found.start, found.end) for found in one.assessment.signals if found.field == name]
+            screen.quote(written, spans, indent=6, limit=most)
 
 
 def _heaviest(one: Stored) -> list[str]:
@@ -312,11 +313,10 @@ def _heaviest(one: Stored) -> list[str]:
 
 
 def _show_signal(screen: Screen, one: Stored, found: Signal) -> None:
-    points_at = one.mention.text[found.start : found.end]
     rated = f"{found.score:.1f} of 25 (impact {found.impact} of 5, likelihood {found.likelihood:.0%})"
     screen.facts([("shows", f"{found.risk}, {rated}")], indent=6)
     screen.facts([("by rule", found.rule), ("which", means(found.rule)),
-                  ("at", f'{found.start}-{found.end}: "{points_at[:200]}"')], indent=8)  # fmt: skip
+                  ("at", f'{found.field} {found.start}-{found.end}: "{points_at(one, found)[:200]}"')], indent=8)  # fmt: skip
 
 
 def _timeline(screen: Screen, links: Sequence[Link]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from monitor.audit import Link
-from monitor.model import Incident, Notification, SourceState, Stored
+from monitor.model import Incident, Notification, Signal, SourceState, Stored
 
 BRIEF = (
     "id", "platform", "source", "kind", "ours", "url", "published_at", "first_seen_at", "stars", "sentiment", "signals",
@@ -38,7 +38,7 @@ def mention(one: Stored, incidents: Sequence[int] = ()) -> dict[str, Any]:
         "labels": dict(one.labels),
         "sentiment": found.sentiment,
         "themes": list(found.themes),
-        "signals": [asdict(signal) for signal in found.signals],
+        "signals": [signal(one) for one in found.signals],
         "risk_score": round(found.risk_score, 2),
         "incidents": list(incidents),
         "engagement": said.engagement,
@@ -47,6 +47,14 @@ def mention(one: Stored, incidents: Sequence[int] = ()) -> dict[str, Any]:
         "history": one.history,
         "gone_at": one.gone_at,
     }
+
+
+def signal(one: Signal) -> dict[str, Any]:
+    """A signal; its place is in the text, unless `field` says that it is in the title."""
+    facts = asdict(one)
+    if one.field == "text":
+        del facts["field"]
+    return facts
 
 
 def incident(one: Incident, mentions: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:

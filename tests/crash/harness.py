@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import multiprocessing.context
 import os
 import random
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from itertools import count
 from pathlib import Path
 
 from sqlalchemy import Connection, func, select, text, update
 
-from monitor.cli import main
 from monitor.schema import mentions, notifications, sources
 from monitor.store import Database
 from tests.crash.outside import outside
 from tests.crash.platform import Platform
+from tests.crash.process import Daemon, until
 from tests.crash.sinks import Sinks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,111 +31,29 @@ HOOKS = ("security", "risk")
 FAILED_POINT = 9
 """What a daemon exits with that died at the point named in WELLHEARD_FAIL."""
 _SIGNING = "whsec_" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
-_LOOK_AGAIN = 0.03
-"""Seconds between two looks at whether real work is done."""
-_numbers = count(1)
 
 
-class Daemon:
-    """One process of `wellheard run`: a Python of its own, or, `quick`, a fork of one that has its imports behind it."""
+_COMMON = """\
+organisation = "Cedar Practice"
+database = "{url}"
 
-    def __init__(self, folder: Path, environ: dict[str, str], *, quick: bool) -> None:
-        self._ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        name = f"wellheard-crash-{os.getpid()}-{next(_numbers)}"
-        self._ear.bind(f"\0{name}")
-        self._ear.setblocking(False)
-        self._said = b""
-        environ = environ | {"NOTIFY_SOCKET": f"@{name}"}
-        self._process = _Fork(folder, environ) if quick else _python(folder, environ)
+[network]
+contact = "webmaster@practice.example"
+allow = ["127.0.0.0/8"]
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+[smtp]
+host = "127.0.0.1"
+port = {port}
+security = "none"
+from = "Wellheard <wellheard@practice.example>"
 
-    @property
-    def code(self) -> int | None:
-        """What it exited with, None while it runs."""
-        return self._process.poll()
+[digest]
+inboxes = []
 
-    def ready(self, within: float = 60) -> bool:
-        """Waits until it says that it is ready; False where it ended before."""
-        until(lambda: self._says(b"READY=1") or self.code is not None, within, "the daemon to start")
-        return self.code is None
-
-    def hears(self, number: int) -> None:
-        """Sends it a signal to stop and waits until it has understood: two that come at once would be one."""
-        self.signal(number)
-        until(lambda: self._says(b"STOPPING=1"), 30, "the daemon to begin to stop")
-
-    def signal(self, number: int) -> None:
-        os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        """Kills it, wherever it is."""
-        self.signal(signal.SIGKILL)
-        self.end()
-
-    def stop(self) -> int:
-        """Asks it to stop and returns what it exits with."""
-        self.signal(signal.SIGTERM)
-        return self.end()
-
-    def end(self, within: float = 60) -> int:
-        """Waits for its end and returns what it exited with."""
-        self._ear.close()
-        return self._process.wait(within)
-
-    def _says(self, word: bytes) -> bool:
-        with suppress(BlockingIOError):
-            while True:
-                self._said += self._ear.recv(4096)
-        return word in self._said
-
-
-_ARGUMENTS = ["run", "--config", "config.toml"]
-
-
-def _python(folder: Path, environ: dict[str, str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", "from monitor.cli import main; main()", *_ARGUMENTS]
-    with (folder / "log").open("ab") as log:
-        return subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=log)
-
-
-class _Fork:
-    """A fork of a process that only imports, with the face of a Popen: a start costs a tenth of a second, not one."""
-
-    def __init__(self, folder: Path, environ: dict[str, str]) -> None:
-        self._process = _nursery().Process(target=_run, args=(str(folder), environ), daemon=True)
-        self._process.start()
-        self.pid = self._process.pid or 0
-
-    def poll(self) -> int | None:
-        return self._process.exitcode
-
-    def wait(self, within: float) -> int:
-        self._process.join(within)
-        if self._process.exitcode is None:
-            raise TimeoutError(f"the daemon did not end within {within:g} s")
-        return self._process.exitcode
-
-
-@cache
-def _nursery() -> multiprocessing.context.ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    # pytest, because a child imports the module that the test process was started from.
-    context.set_forkserver_preload(["monitor.cli.outcome", "connectors.mastodon", "connectors.rss", "pytest", __name__])
-    return context
-
-
-def _run(folder: str, environ: dict[str, str]) -> None:
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environ)
-    with open("log", "ab") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-    sys.argv = ["wellheard", *_ARGUMENTS]
-    main()
+# Nobody answers here, and no test is about that.
+[risks.threat_to_staff]
+ack_within = "30d"
+"""
 
 
 class Scene:
@@ -213,6 +124,15 @@ class Scene:
             tx.execute(update(sources).values(next_poll_at=now))
         return now
 
+    def wait(self, done: Callable[[], bool], what: str, within: float = 60) -> None:
+        """Gives the daemon work and waits until `done`."""
+
+        def looked() -> bool:
+            self.nudge()
+            return done()
+
+        until(looked, within, what, says=self.left)
+
     def settle(self, within: float = 60) -> None:
         """Waits until all that was said is stored, judged and told."""
         until(self._settled, within, "everything to be stored, judged and told", says=self.left)
@@ -220,11 +140,7 @@ class Scene:
     def die(self, daemon: Daemon, within: float = 30) -> int:
         """Waits for a daemon that is to die by itself, gives it work meanwhile, and returns its exit code."""
 
-        def ended() -> bool:
-            self.nudge()
-            return daemon.code is not None
-
-        until(ended, within, "the daemon to reach its fail point")
+        self.wait(lambda: daemon.code is not None, "the daemon to reach its fail point", within)
         self.bury(daemon)
         return daemon.code or 0
 
@@ -278,23 +194,16 @@ class Scene:
 
     def _alone(self) -> bool:
         with self.database.read() as tx:
-            query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            return tx.execute(text(query)).scalar_one() == 0
+            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            return not tx.execute(text(f"SELECT count(*) FROM pg_stat_activity WHERE {others}")).scalar_one()
 
     def _config(self) -> str:
-        sections = [
-            f'organisation = "Cedar Practice"\ndatabase = "{self.url}"\n',
-            '[network]\ncontact = "webmaster@practice.example"\nallow = ["127.0.0.0/8"]\n',
-            f'[smtp]\nhost = "127.0.0.1"\nport = {self.sinks.mail_port}\nsecurity = "none"\n'
-            'from = "Wellheard <wellheard@practice.example>"\n',
-            "[digest]\ninboxes = []\n",
-            '[risks.threat_to_staff]\nack_within = "30d"\n',  # nobody answers here, and no test is about that
-            *(_inbox(name, addresses) for name, addresses in PEOPLE.items()),
-            *(f"[topics.{name}]\nquery = '{name}'\nlabels = {{ location = \"{name}\" }}\n"
-              for name in self.platform.clinics),
-            *(self._source(name) for name in self.platform.towns),
-        ]  # fmt: skip
-        return "\n".join(sections)
+        clinics = [
+            f"[topics.{name}]\nquery = '{name}'\nlabels = {{ location = '{name}' }}\n" for name in self.platform.clinics
+        ]
+        inboxes = [_inbox(name, addresses) for name, addresses in PEOPLE.items()]
+        towns = [self._source(name) for name in self.platform.towns]
+        return "\n".join([_COMMON.format(url=self.url, port=self.sinks.mail_port), *inboxes, *clinics, *towns])
 
     def _source(self, name: str) -> str:
         town = self.platform.towns[name]
@@ -342,21 +251,10 @@ def scene(
             stage.close()
 
 
-def until(done: Callable[[], bool], within: float, what: str, *, says: Callable[[], str] = str) -> bool:
-    """Waits for real work of other processes: looks until `done`. Raises TimeoutError that says `what` was waited for."""
-    deadline = time.monotonic() + within
-    while not done():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {within:g} s for {what}; {says()}")
-        time.sleep(_LOOK_AGAIN)
-    return True
-
-
 def storm(stage: Scene, kills: int, dice: random.Random, *, posts: int, threats: int) -> Iterator[int]:
     """Kills daemons at random moments while people speak, `posts` and `threats` in all; yields the kills so far."""
-    towns = list(stage.platform.towns)
     for number in range(kills):
-        _speak(stage, dice, towns, _share(posts, number, kills), _share(threats, number, kills))
+        _speak(stage, dice, _share(posts, number, kills), _share(threats, number, kills))
         stage.nudge()
         daemon = stage.start()
         if dice.random() < _DURING_START:
@@ -376,13 +274,11 @@ def _share(total: int, number: int, parts: int) -> int:
     return total * (number + 1) // parts - total * number // parts
 
 
-def _speak(stage: Scene, dice: random.Random, towns: list[str], posts: int, threats: int) -> None:
-    """Spreads posts over a few towns, so that some have more to tell than fits on one page."""
-    for town in dice.sample(towns, min(len(towns), 3)):
-        here = posts if town == towns[-1] else min(posts, dice.randint(1, max(1, posts)))
+def _speak(stage: Scene, dice: random.Random, posts: int, threats: int) -> None:
+    """Says so much in a few towns, so that some have more to tell than fits on one page."""
+    towns = dice.sample(list(stage.platform.towns), min(len(stage.platform.towns), 3))
+    for number, town in enumerate(towns, 1):
+        here = posts if number == len(towns) else dice.randint(0, posts)
         dangerous = min(threats, here)
-        if here:
-            stage.platform.publish(town, here, threats=dangerous)
+        stage.platform.publish(town, here, threats=dangerous)
         posts, threats = posts - here, threats - dangerous
-    if posts:
-        stage.platform.publish(dice.choice(towns), posts, threats=threats)

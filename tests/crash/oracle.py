@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -33,7 +33,7 @@ class Verdict:
     notifications_expected: int
     notifications_received: int
     notifications_lost: int
-    kills_in_a_send: int
+    sends_cut_off: int
     extra_copies: int
     most_copies: int
     faults: tuple[str, ...]
@@ -59,11 +59,21 @@ def verdict(scene: Scene) -> Verdict:
         notifications_expected=len(wanted),
         notifications_received=len(copies),
         notifications_lost=len(wanted - received),
-        kills_in_a_send=sum(scene.in_doubt.values()),
+        sends_cut_off=sum(scene.in_doubt.values()),
         extra_copies=sum(copies.values()) - len(copies),
         most_copies=max(copies.values(), default=0),
         faults=tuple(faults),
     )
+
+
+def finish(scene: Scene) -> None:
+    """Lets a daemon do all that is left, stops it, and finds the whole line as it should be. Raises AssertionError."""
+    daemon = scene.start()
+    scene.settle()
+    assert daemon.stop() == 0, scene.log()[-2000:]
+    assert scene.held() == 0, "something is still claimed"
+    faults = verdict(scene).faults
+    assert not faults, "\n".join(faults)
 
 
 def expected(scene: Scene) -> Iterator[Way]:
@@ -112,14 +122,14 @@ def _incidents(
         if one.mentions != threats[one.group] or len(inside) != threats[one.group]:
             yield f"incident of {one.group}: {one.mentions} mentions, {len(inside)} matches, {threats[one.group]} threats"
         yield from (f"{uri} is in an incident of {one.group}" for uri in inside if where.get(uri) != one.group)
-    unjudged = len(mentions.unjudged(tx, 1000)) if tx.dialect.name == "sqlite" else 0
-    if unjudged:
-        yield f"{unjudged} mentions are not judged"
+    if left := len(mentions.unjudged(tx, 1000)):
+        yield f"{left} mentions are not judged"
 
 
 def _outbox(scene: Scene, rows: Iterable[Notification], opened: Iterable[Incident]) -> Iterator[str]:
     wanted = Counter(expected(scene))
-    ways = {row.id: way for row, way in ((row, _way(row, opened)) for row in rows)}
+    groups = {one.id: one.group for one in opened}
+    ways = {row.id: _way(row, groups) for row in rows}
     count = Counter(way for way in ways.values() if way[2] != Reason.GREW.value)
     yield from (f"never decided: {way}" for way in wanted.keys() - count.keys())
     yield from (f"decided {copies} times: {way}" for way, copies in count.items() if copies != wanted[way])
@@ -130,9 +140,8 @@ def _outbox(scene: Scene, rows: Iterable[Notification], opened: Iterable[Inciden
     yield from (f"received {arrived[key]}, decided {way}" for key, way in ways.items() if arrived.get(key, way) != way)
 
 
-def _way(row: Notification, opened: Iterable[Incident]) -> Way:
-    groups = {one.id: one.group for one in opened}
-    about = groups[row.incident_id] if row.incident_id in groups else row.key.split("/")[1]
+def _way(row: Notification, groups: Mapping[int, str]) -> Way:
+    about = row.key.split("/")[1] if row.incident_id is None else groups[row.incident_id]
     return row.channel, row.inbox if row.channel == "webhook" else row.recipient, row.reason.value, about
 
 
@@ -153,10 +162,12 @@ def _housekeeping(scene: Scene, tx: Transaction, rows: Iterable[Notification]) -
     if (gap := audit.broken(lines)) is not None:
         yield f"the log's chain is broken at line {gap}"
     told = Counter(line.subject for line in lines if line.action == "sent")
-    yield from (f"{told[f'notification:{row.id}']} log lines of one delivery" for row in rows if told[f"notification:{row.id}"] != 1)
+    counts = [told[f"notification:{row.id}"] for row in rows]
+    yield from (f"{count} log lines of one delivery" for count in counts if count != 1)
     yield from (f"source {one.name} fails: {one.error}" for one in sources.every(tx) if one.failures or one.error)
     if scene.database.sqlite:
-        yield from (f"integrity: {said}" for said in tx.execute(text("PRAGMA integrity_check")).scalars() if said != "ok")
+        verdicts = tx.execute(text("PRAGMA integrity_check")).scalars()
+        yield from (f"integrity: {said}" for said in verdicts if said != "ok")
         yield from (f"a reference leads nowhere: {row}" for row in tx.execute(text("PRAGMA foreign_key_check")))
     yield from (f"the daemon reports: {line[:300]}" for line in scene.log().splitlines() if _is_trouble(line))
 

@@ -98,7 +98,8 @@ async def _converse(
         with suppress(OSError, asyncio.IncompleteReadError):
             said = await answer(await _request(reader))
             head = {"Content-Length": str(len(said.body)), "Connection": "close", **said.headers}
-            lines = [f"HTTP/1.1 {said.status} {HTTPStatus(said.status).phrase}", *(f"{k}: {v}" for k, v in head.items())]
+            lines = [f"HTTP/1.1 {said.status} {HTTPStatus(said.status).phrase}"]
+            lines += [f"{name}: {value}" for name, value in head.items()]
             writer.write("\r\n".join([*lines, "", ""]).encode() + said.body)
             await writer.drain()
     finally:
