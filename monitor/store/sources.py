@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 from monitor.connector import Cursor
 from monitor.model import SourceState
 from monitor.schema import sources
+from monitor.store.database import Busy
 
 
-class Superseded(Exception):  # it is a fact about a lease, not a fault
+class Superseded(Busy):  # it is a fact about a lease, not a fault
     """The lease ran out and somebody else polls this source now: what was fetched is theirs to store."""
 
 
@@ -106,7 +107,7 @@ def move(
         values["longest_gap"] = _longest_gap(tx, name, now)
     moved = tx.execute(update(sources).where(sources.c.name == name, sources.c.lease == lease).values(values))
     if moved.rowcount != 1:
-        raise Superseded(name)
+        raise Superseded(f"source {name} was taken over by another worker; what it had stored stays, try again")
 
 
 def _longest_gap(tx: Connection, name: str, now: datetime) -> float:
