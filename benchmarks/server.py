@@ -111,6 +111,7 @@ def serving(seed: int, date: str) -> Iterator[int]:
     ours, theirs = context.Pipe()
     process = context.Process(target=_run, args=(seed, date, theirs), daemon=True)
     process.start()
+    theirs.close()  # if the server fails to start, `recv` ends
     try:
         yield int(ours.recv())
     finally:

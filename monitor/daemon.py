@@ -103,7 +103,7 @@ def _clock(engine: Engine) -> AsyncIOScheduler:
         "poll": (_look_for_polls, 1),
         "deliver": (_look_for_deliveries, 1),
         "judge": (_judge, 5),
-        "report": (_look_for_digest, 30),
+        "report": (_look_for_digest, 10),
         "retain": (_retain, 86_400),
     }
     if engine.watchdog is not None:

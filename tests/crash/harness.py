@@ -69,7 +69,7 @@ class Scene:
         """How many kills found each notification claimed and not marked: only then may one more copy arrive."""
         (folder / "config.toml").write_text(self._config(), encoding="utf-8")
 
-    def start(self, fail: str = "") -> Daemon:
+    def start(self, fail: str = "", *, quick: bool | None = None) -> Daemon:
         """Starts a daemon; with `fail`, one that dies at that point."""
         environ = {
             "PATH": os.environ.get("PATH", ""),
@@ -78,7 +78,7 @@ class Scene:
             "HOOK_SECRET": _SIGNING,
             **{f"HOOK_{name.upper()}": f"http://127.0.0.1:{self.sinks.hook_port}/{name}" for name in HOOKS},
         }
-        daemon = Daemon(self.folder, environ, quick=self.quick)
+        daemon = Daemon(self.folder, environ, quick=self.quick if quick is None else quick)
         self.daemons.append(daemon)
         return daemon
 
@@ -256,10 +256,11 @@ def storm(stage: Scene, kills: int, dice: random.Random, *, posts: int, threats:
     for number in range(kills):
         _speak(stage, dice, _share(posts, number, kills), _share(threats, number, kills))
         stage.nudge()
-        daemon = stage.start()
         if dice.random() < _DURING_START:
+            daemon = stage.start(quick=False)
             time.sleep(dice.uniform(0, 1))
         else:
+            daemon = stage.start()
             daemon.ready()
             time.sleep(dice.uniform(0.02, 1.5))
         stage.kill(daemon)

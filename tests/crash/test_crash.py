@@ -46,14 +46,14 @@ def test_a_death_at_a_named_point_loses_nothing(point: str, database_url: str, t
         assert stage.die(stage.start(point)) == FAILED_POINT
 
         # Later, with a cursor in its hand and more to read than one page.
-        stage.platform.publish("town00", 2 * PAGE + 5, threats=2)
+        stage.platform.publish("town00", PAGE + 2, threats=2)
         assert stage.die(stage.start(f"{point}:2")) == FAILED_POINT
 
         finish(stage)
 
 
 def test_deaths_at_random_moments_lose_nothing(database_url: str, tmp_path: Path) -> None:
-    with scene(tmp_path, database_url, seed=7, timelines=3, feeds=1, clinics=6, quick=False) as stage:
+    with scene(tmp_path, database_url, seed=7, timelines=3, feeds=1, clinics=6) as stage:
         for _ in storm(stage, KILLS, random.Random(7), posts=240, threats=24):
             pass
         finish(stage)

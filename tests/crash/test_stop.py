@@ -18,7 +18,7 @@ from tests.crash.harness import Scene, scene
 from tests.crash.oracle import finish
 from tests.crash.process import until
 
-STOPS = 10
+STOPS = 6
 RESTARTS = 20
 
 
