@@ -1,0 +1,113 @@
+"""The digest: exactly one for each recipient and week, whatever the clocks and the machine do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor import daemon, timing
+from monitor.pipeline import report
+from monitor.store import outbox
+from tests.clock import Clock
+from tests.line import CONFIG, Bench
+
+DIGEST = '[digest]\nat = "sun 02:30"\ninboxes = ["marketing", "risk"]\n'
+ZONES = ["America/Chicago", "Europe/Berlin", "Australia/Lord_Howe", "UTC"]
+"""Sunday 02:30 does not exist or exists twice when most clocks change; Lord Howe's change by half an hour."""
+
+
+@pytest.fixture
+def bench(database_url: str, tmp_path: Path, clock: Clock, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    zone = getattr(request, "param", "America/Chicago")
+    bench = Bench(database_url, tmp_path, clock, config=CONFIG.replace("America/Chicago", zone) + DIGEST)
+    daemon.begin(bench.line)
+    yield bench
+    bench.line.close()
+
+
+def written(bench: Bench) -> Counter[tuple[str, str]]:
+    """How many digests there are for each period and inbox."""
+    with bench.database.read() as tx:
+        rows = outbox.listed(tx)
+    return Counter((one.key.split("/")[1], one.inbox) for one in rows)
+
+
+@pytest.mark.parametrize("bench", ZONES, indirect=True)
+def test_a_year_of_weeks_brings_one_digest_each(bench: Bench) -> None:
+    start = bench.clock.now()
+    weeks = 56  # over a new year and both changes of the clocks
+    for _ in range(weeks * 14):
+        report(bench.line)
+        bench.wait(hours=12)
+    found = written(bench)
+    assert set(found.values()) == {1}
+    zone = bench.line.config.timezone
+    whole = [timing.week_of(start + timedelta(weeks=n), zone).name for n in range(weeks - 1)]
+    assert {period for period, _ in found} >= set(whole)
+    assert len(found) in {2 * (weeks - 1), 2 * weeks}
+
+
+def test_after_a_long_downtime_only_the_last_week_is_sent_late_and_once(bench: Bench) -> None:
+    bench.wait(weeks=2)
+    report(bench.line)
+    bench.wait(weeks=5)
+    for _ in range(3):
+        report(bench.line)
+    assert set(written(bench).values()) == {1}
+    assert len({period for period, _ in written(bench)}) == 2
+
+
+def test_no_digest_is_sent_about_a_time_before_we_listened(bench: Bench) -> None:
+    assert report(bench.line) == 0
+    assert written(bench) == {}
+
+
+def test_a_clock_that_jumps_back_brings_no_second_digest(bench: Bench) -> None:
+    bench.wait(weeks=2)
+    report(bench.line)
+    before = written(bench)
+    for hours in (-1, -24, 24, 25):
+        bench.wait(hours=hours)
+        report(bench.line)
+    assert written(bench) == before
+
+
+def test_a_crash_in_the_middle_leaves_nothing_and_the_next_look_sends_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.wait(weeks=2)
+    honest = outbox.add
+
+    def die(*arguments: object) -> int:
+        honest(*arguments)  # type: ignore[arg-type]
+        raise SystemExit(9)
+
+    monkeypatch.setattr(outbox, "add", die)
+    with pytest.raises(SystemExit):
+        report(bench.line)
+    monkeypatch.undo()
+    assert written(bench) == {}
+    assert report(bench.line) == 2
+    assert set(written(bench).values()) == {1}
+
+
+def test_a_first_digest_comes_ahead_of_time_where_it_is_asked_for(
+    database_url: str, tmp_path: Path, clock: Clock
+) -> None:
+    config = CONFIG + '[digest]\nat = "mon 07:00"\nfirst = "50s"\ninboxes = ["marketing"]\n'
+    bench = Bench(database_url, tmp_path, clock, config=config)
+    daemon.begin(bench.line)
+    assert report(bench.line) == 0
+    bench.wait(seconds=50)
+    assert report(bench.line) == 1
+    for _ in range(20):
+        bench.wait(hours=6)
+        report(bench.line)
+    assert list(written(bench)) == [("first-2026-03-02", "marketing")]
+    bench.clock.set(datetime(2026, 3, 9, 13, 0, tzinfo=UTC))
+    assert report(bench.line) == 1
+    bench.line.close()
