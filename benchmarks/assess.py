@@ -1,4 +1,4 @@
-"""Texts per CPU second of language, VADER (against the package), risk rules and the whole assessment, on one core.
+"""Texts per CPU second of reading with its language, VADER (against the package), risk rules and the whole assessment, on one core.
 
     python benchmarks/assess.py [--rounds N] [--data DIR]
 
@@ -20,7 +20,7 @@ from statistics import median
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from monitor.assess import Assessor
-from monitor.assess.language import language
+from monitor.assess.reading import Reading
 from monitor.assess.vader import Vader
 from monitor.model import Kind, Mention
 
@@ -89,7 +89,7 @@ def parts_of(texts: Sequence[str]) -> dict[str, tuple[Callable[[], None], int]]:
 
     def risks() -> None:
         for mention in mentions:
-            assessor._signals.find(mention, None, 0.0)  # noqa: SLF001 - the part alone has no public name
+            assessor._signals.find(mention, Reading(mention.text), None, 0.0)  # noqa: SLF001 - the part alone has no public name
 
     def whole() -> None:
         for mention in mentions:
@@ -97,7 +97,7 @@ def parts_of(texts: Sequence[str]) -> dict[str, tuple[Callable[[], None], int]]:
 
     return {
         "split (limit)": (each(str.split, texts), len(texts)),
-        "language": (each(language, texts), len(texts)),
+        "reading": (each(lambda text: Reading(text).language(None), texts), len(texts)),
         "vader": (each(Vader().compound, texts), len(texts)),
         "package": (each(package.polarity_scores, few), len(few)),
         "risks": (risks, len(texts)),
@@ -125,7 +125,7 @@ def main() -> None:
     made = {"posts (14 words)": generated(14, 4000), "reviews (88 words)": generated(88, 1000)}
     made["articles (800 words)"] = generated(800, 100)
     print(
-        f"{'texts per CPU second':36}{'split':>11}{'language':>10}{'vader':>9}{'package':>9}{'risks':>9}{'whole':>9}{'us':>8}"
+        f"{'texts per CPU second':36}{'split':>11}{'reading':>10}{'vader':>9}{'package':>9}{'risks':>9}{'whole':>9}{'us':>8}"
     )
     for name, texts in (stored(asked.data) if asked.data else made).items():
         rates = compared(texts, asked.rounds)

@@ -153,7 +153,7 @@ class Signal:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
     """What an assessor makes of a mention. `sentiment` is -1 to 1, or None where the text cannot be read; `assessor`
-    is name and version, so that a better one can judge again. Offsets of signals are into the mention's `text`."""
+    is name and version, so that a better one can judge again."""
 
     lang: str | None
     sentiment: float | None

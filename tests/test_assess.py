@@ -46,13 +46,71 @@ def test_emoji_alone_are_read():
     assert assess("😀😀").sentiment > 0
     assert assess("😠").sentiment < 0
     assert assess("😀😀").lang is None
+    assert assess("👏👏👏❤️").sentiment == 0.0, "VADER reads them and finds neither good nor bad"
+    assert assess("👏👏👏❤️").lang is None
+    assert assess(":)").sentiment > 0
 
 
 def test_the_title_speaks_where_there_is_no_text():
     found = assess("", title="Horrible, they misdiagnosed me")
     assert found.sentiment < 0
     assert found.lang == "en"
-    assert found.signals == (), "a signal must point into the text"
+    assert [s.field for s in found.signals] == ["title"]
+
+
+class TestTitles:
+    def test_a_headline_alone_can_carry_the_risk(self):
+        title = "Practice Hospital surgeon operated on the wrong knee"
+        found = assess("Full story inside. Read more at noon.", title=title)
+        (signal,) = found.signals
+        assert (signal.field, signal.risk) == ("title", "clinical_harm_allegation")
+        assert title[signal.start : signal.end] == "operated on the wrong knee"
+
+    def test_what_the_text_says_too_is_said_once_and_of_the_text(self):
+        text = "It is true:\nthe surgeon operated on the wrong knee."
+        (signal,) = assess(text, title="Surgeon operated on the wrong knee, says patient").signals
+        assert signal.field == "text"
+        assert text[signal.start : signal.end] == "operated on the wrong knee"
+
+    def test_a_worse_find_in_the_title_does_not_hide_the_place_in_the_text(self):
+        text = "They misdiagnosed me."
+        found = assess(text, title="They misdiagnosed my baby and he died")
+        by_rule = {s.rule: s for s in found.signals}
+        assert by_rule["clinical_harm_allegation.misdiagnosed"].field == "text"
+
+    @pytest.mark.parametrize(
+        "title", ["They misdiagnosed me", "They misdiagnosed…", "They misdiagnosed me. I am angry."]
+    )
+    def test_a_title_that_only_begins_the_text_changes_nothing(self, title):
+        text = "They misdiagnosed me. I am angry. The parking was full."
+        assert assess(text, title=title) == assess(text)
+
+    def test_every_signal_points_into_its_own_field(self):
+        text = "\nI'm going to kill that doctor.\n\n  Call 555-0100 about my biopsy, misdiagnosed twice\n"
+        title = "Wrong kidney removed.\nNurse \u2019accused\u2019 of assault!"
+        said = {"text": text, "title": title}
+        found = assess(text, title=title).signals
+        assert {s.field for s in found} == {"text", "title"}
+        for s in found:
+            seen = said[s.field][s.start : s.end]
+            assert seen
+            assert seen == seen.strip()
+
+    def test_the_title_gives_context_and_the_sentiment_stays_the_texts(self):
+        quiet = assess("Thank you, lovely nurses.", title="Horrible, horrible, horrible")
+        assert quiet.sentiment == assess("Thank you, lovely nurses.").sentiment
+        guarded = assess("They misdiagnosed my mother.", title="Union meeting Tuesday, nurses on strike")
+        assert (
+            guarded.signals == assess("Union meeting Tuesday, nurses on strike. They misdiagnosed my mother.").signals
+        )
+
+
+def test_a_complaint_beside_something_graver_is_no_signal_of_its_own():
+    complaint = "The receptionist was rude and I waited two hours."
+    assert {s.risk for s in assess(complaint).signals} == {"brand_service_complaint"}
+    graver = assess(f"{complaint} I'm going to kill that doctor.")
+    assert {s.risk for s in graver.signals} == {"threat_to_staff"}
+    assert graver.themes == assess(complaint).themes
 
 
 def test_a_threat_in_english_is_found_whatever_the_language_around_it():

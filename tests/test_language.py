@@ -58,6 +58,30 @@ def test_other_languages_are_named_and_the_platform_cannot_make_them_english(lan
     assert language(text, "en") == lang
 
 
+@pytest.mark.parametrize(
+    "text", ["Tolles Team", "Service impeccable", "Goede service", "Nettes Personal", "Bra service"]
+)
+def test_a_borrowed_word_among_words_that_nobody_knows_does_not_make_a_text_english(text):
+    assert language(text) is None
+    assert language(text, "en") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["Great team", "Super Team", "Hospital service", "Good doctors", "Service", "The team"]
+)
+def test_a_borrowed_word_among_english_ones_does_not_make_it_foreign(text):
+    assert language(text) == "en"
+
+
+@pytest.mark.parametrize(
+    ("lang", "text"), [("de", "Freundliches Team"), ("de", "Unmöglichkeit"), ("es", "Atención"), ("it", "Situazione"),
+                       ("nl", "Vriendelijke team"), ("pt", "Educação")]
+)  # fmt: skip
+def test_an_ending_tells_a_language_whose_words_are_not_known(lang, text):
+    assert language(text) == lang
+    assert language(text, "en") == lang
+
+
 @pytest.mark.parametrize("text", UNNAMED)
 def test_a_language_without_words_here_is_not_taken_for_english(text):
     assert language(text) is None

@@ -276,10 +276,10 @@ def test_hostile_texts_cost_what_their_length_costs(unit, role):
 def work(text, role):
     import sys
 
-    from monitor.assess import phrases, shapes
+    from monitor.assess import phrases, reading, shapes
     from monitor.assess import signals as found
 
-    rooms = {found.__file__, phrases.__file__, shapes.__file__}
+    rooms = {found.__file__, phrases.__file__, reading.__file__, shapes.__file__}
     ran = 0
 
     def trace(frame, what, _):
@@ -293,7 +293,8 @@ def work(text, role):
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        ASSESSOR._signals.find(asked, REVIEW if role != "public" else None, 0.0)
+        read = reading.Reading(asked.text)
+        ASSESSOR._signals.find(asked, read, REVIEW if role != "public" else None, 0.0)
     finally:
         sys.settrace(before)
     return ran

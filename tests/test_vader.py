@@ -18,6 +18,7 @@ from vaderSentiment.vaderSentiment import (
 )
 
 from monitor.assess import vader
+from monitor.assess.reading import Reading
 from monitor.assess.vader import LEXICON, LIMIT, Vader
 
 OWN = Vader()
@@ -59,6 +60,7 @@ def assert_equal(text):
     assert repr(OWN.scores(text)) == repr(theirs), text
     if len(text) <= LIMIT:
         assert OWN.compound(text) == theirs["compound"]
+        assert Reading(text).sentiment() == theirs["compound"], "what assesses is the shared memo of tokens"
 
 
 @pytest.mark.parametrize("text", TEXTS)

@@ -6,13 +6,13 @@ from collections.abc import Collection, Sequence
 from hashlib import blake2b
 from importlib.metadata import version
 
-from monitor.assess.language import language
 from monitor.assess.lexicon import RISKS, lexicon
+from monitor.assess.reading import Reading
 from monitor.assess.signals import Signals
-from monitor.assess.vader import Vader
+from monitor.assess.vader import emoji_in
 from monitor.model import Assessment, Mention
 
-_VERSION = 1
+_VERSION = 2
 """Of the code in this package: raised when it judges otherwise, so that what is stored can be assessed again."""
 
 
@@ -36,7 +36,6 @@ class Assessor:
         known = lexicon()
         ours = [name for name in dict.fromkeys((organisation, *brands)) if name]
         self._signals = Signals(known, brands=ours, people=people, disabled=disabled)
-        self._vader = Vader()
         self.name = f"wellheard-{_VERSION}/vader-{version('vaderSentiment')}/lexicon-{known.version}"
         if ours or people or disabled:
             asked = repr((ours, list(people), sorted(disabled))).encode("utf-8", "surrogatepass")
@@ -45,22 +44,26 @@ class Assessor:
     def assess(self, mention: Mention, parent: Mention | None = None) -> Assessment:
         """What there is to say of `mention`; `parent` is what it answers, where that is stored.
 
-        Language and sentiment are the text's, or the title's where there is no text. Signals and themes are of the text
-        alone, since a signal must point into it. They are looked for in any language: the rules are English, and a
-        threat in English inside a text that is not should not be missed."""
-        said = mention.text if mention.text.strip() else mention.title
-        lang = language(said, mention.lang)
-        sentiment = self._sentiment(said, lang)
-        signals, themes = self._signals.find(mention, parent, _mood(mention.stars, sentiment))
+        Language and sentiment are the text's, or the title's where there is no text. Signals and themes are of both, and
+        are looked for in any language: the rules are English, and a threat in English inside a text that is not should not
+        be missed. A title that only begins the text is not read again."""
+        text, title = mention.text, mention.title
+        if title and text and text.startswith(title.rstrip(".\u2026 ")):
+            title = ""
+        read = Reading(text, title)
+        said = read if not title or text.strip() else Reading(title)
+        lang = said.language(mention.lang)
+        sentiment = said.sentiment() if lang == "en" else _wordless(said) if lang is None else None
+        signals, themes = self._signals.find(mention, read, parent, _mood(mention.stars, sentiment))
         return Assessment(lang=lang, sentiment=sentiment, signals=signals, themes=themes, assessor=self.name)
 
-    def _sentiment(self, text: str, lang: str | None) -> float | None:
-        """VADER's, where it can read: English, or no words at all but emoji and the like that carry a sentiment."""
-        if lang == "en":
-            return self._vader.compound(text)
-        if lang is None and not any(map(str.isalpha, text)):
-            return self._vader.compound(text) or None
+
+def _wordless(said: Reading) -> float | None:
+    """The sentiment of a text of no words but emoji and the like: VADER spells out those that it knows."""
+    if any(map(str.isalpha, said.text)):
         return None
+    sentiment = said.sentiment()
+    return sentiment if sentiment or emoji_in(said.text) else None
 
 
 def _mood(stars: float | None, sentiment: float | None) -> float:

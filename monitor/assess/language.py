@@ -10,17 +10,22 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from importlib.resources import files
+from itertools import compress
 
 from monitor.assess.vader import LEXICON
 
 _LANGUAGES = ("en", "es", "fr", "de", "it", "pt", "nl")
-_SHIFT = {lang: 12 * i for i, lang in enumerate(_LANGUAGES)}
+_SHIFT = {lang: 8 * i for i, lang in enumerate(_LANGUAGES)}
 _SHIFTS = tuple(_SHIFT.values())
-_MASK = (1 << 12) - 1
+_MASK = (1 << 8) - 1
+_NO_WORD = 1 << 8 * len(_LANGUAGES)
+"""Counted above the votes: a token that is no word of any language."""
 
-_READ = 80
-"""So many words are looked at. A word's votes are at most 4, so the packed sums stay below their 12 bits."""
+READ = 60
+"""So many words are looked at. A word's votes are at most 4, so the packed sums stay below their 8 bits, and the whole
+below the 63 of a machine word."""
 
 _NO_WORDS = ("@", "#", "http://", "https://", "www.", "&")
 """What begins so is a handle, a tag, an address or an HTML entity, and no word of a language."""
@@ -45,53 +50,58 @@ _FOREIGN_SCRIPT = re.compile(r"[\u0370-\u1dff\u1f00-\u1fff\u2d80-\u2dff\u2e80-\u
 
 _FRENCH_ELISION = re.compile(r"(?:l|d|j|qu|n|s|c|m|t|jusqu|aujourd)'(?=\w)")
 _ENGLISH_ENDING = re.compile(r"\w{2,}(?:n't|'s|'ll|'ve|'re|'d|ing|ness|ful|ly|ed|tion|ght)$|i'm$|i'd$|i'll$|i've$")
+_OTHER_ENDING = re.compile(
+    r"\w{2,}(?:(?P<de>(?:lich|isch|ig)(?:e[rsnm]?)|(?:keit|heit|schaft|tät)(?:en)?)|(?P<es>ci[oó]n|ciones|ísim[oa]s?)"
+    r"|(?P<it>zion[ei]|issim[oaie])|(?P<pt>ção|ções|íssim[oa]s?)|(?P<fr>euse?s?|eux|ités?)|(?P<nl>lijke?|heid))$"
+)
+"""Endings of one of these languages, which English words do not have."""
+
+
+_DATA = tomllib.loads(files(__package__).joinpath("languages.toml").read_text(encoding="utf-8"))
 
 
 def _known() -> dict[str, int]:
     """Packed votes by word: 4 for a function word of one language, 2 where several share it, 2 for a word of care."""
-    data = tomllib.loads(files(__package__).joinpath("languages.toml").read_text(encoding="utf-8"))
-    words = {lang: set(listed.split()) for lang, listed in data["function_words"].items()}
+    words = {lang: set(listed.split()) for lang, listed in _DATA["function_words"].items()}
     spoken = [word for listed in words.values() for word in listed]
     shared = {word for word in spoken if spoken.count(word) > 1}
     votes: dict[str, int] = {}
     for lang, listed in words.items():
         for word in listed:
             votes[word] = votes.get(word, 0) + ((2 if word in shared else 4) << _SHIFT[lang])
-    for word in data["care_words"]["en"].split():
+    for word in _DATA["care_words"]["en"].split():
         votes.setdefault(word, 2 << _SHIFT["en"])
     return votes
 
 
-class _Votes(dict[str, int]):
-    """Packed votes by word as written, remembered up to a bound."""
+_KNOWN = _known()
+_SHORT = 4
+"""A text of fewer words is read by each of them."""
+_LOANS = frozenset(_DATA["loanwords"]["words"].split())
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._known = _known()
 
-    def __missing__(self, token: str) -> int:
-        vote = self._vote(token.lower().replace("\u2019", "'").strip(_EDGES))
-        if len(token) <= 32:
-            if len(self) >= 65_536:
-                self.clear()
-            self[token] = vote
+def votes(token: str) -> int:
+    """What a token of `str.split` says of the language, packed."""
+    if token.startswith(_NO_WORDS):
+        return _NO_WORD
+    word = token.lower().replace("\u2019", "'").strip(_EDGES)
+    vote = _KNOWN.get(word)
+    if vote is not None:
         return vote
-
-    def _vote(self, word: str) -> int:
-        vote = self._known.get(word)
-        if vote is not None:
-            return vote
-        if _FRENCH_ELISION.match(word):
-            return 4 << _SHIFT["fr"]
-        english = 2 * (word in LEXICON) + (1 if word.isascii() and _ENGLISH_ENDING.match(word) else 0)
-        if not english and any(
-            mark in word for mark in "/-.,…"
-        ):  # "wait/parking", "good.The": the first word that votes
-            return next((vote for part in re.split(r"[^\w']+", word)[:4] if (vote := self._known.get(part, 0))), 0)
-        return english << _SHIFT["en"]
+    if _FRENCH_ELISION.match(word):
+        return 4 << _SHIFT["fr"]
+    english = 2 * (word in LEXICON) + (1 if word.isascii() and _ENGLISH_ENDING.match(word) else 0)
+    if not english and any(mark in word for mark in "/-.,…"):
+        # "wait/parking", "good.The": the first word that votes
+        return next((vote for part in re.split(r"[^\w']+", word)[:4] if (vote := _KNOWN.get(part, 0))), 0)
+    if not english and (other := _OTHER_ENDING.match(word)) and other.lastgroup:
+        return 2 << _SHIFT[other.lastgroup]
+    return english << _SHIFT["en"]
 
 
-_VOTES = _Votes()
+def foreign(text: str) -> bool:
+    """Whether the text has letters of a script other than Latin."""
+    return not text.isascii() and _FOREIGN_SCRIPT.search(text) is not None
 
 
 def language(text: str, hint: str | None = None) -> str | None:
@@ -99,26 +109,43 @@ def language(text: str, hint: str | None = None) -> str | None:
 
     `hint` is what the platform says; it decides between languages that the text leaves open.
     """
+    return elected(text, list(map(votes, text.split(None, READ)[:READ])), hint, strange=foreign(text))
+
+
+def elected(text: str, said: Sequence[int], hint: str | None, *, strange: bool) -> str | None:
+    """The same where the first `READ` tokens have voted; `strange`: there are letters of a script other than Latin."""
     hint = hint.replace("_", "-").split("-")[0].lower() if hint else None
-    if not text.isascii() and (foreign := _script(text, hint)):
-        return foreign
-    words = text.split(None, _READ)[:_READ]
-    if "@" in text or "#" in text or "/" in text or "&" in text:
-        words = [word for word in words if not word.startswith(_NO_WORDS)]
-    known = _VOTES
-    votes = sum([known[word] for word in words])
-    if not votes:
-        return hint if hint not in (None, "en") and any(map(_LETTERS.search, words)) else None
-    return _elected(votes, len(words), hint)
+    if strange and (named := _script(text, hint)):
+        return named
+    total = sum(said)
+    words = len(said)
+    if total >= _NO_WORD:
+        words -= total >> 8 * len(_LANGUAGES)
+        total &= _NO_WORD - 1
+    if not total:
+        return hint if hint not in (None, "en") and words and any(map(str.isalpha, text)) else None
+    if 1 < words < _SHORT and (others := _unborrowed(text, said)) < total:
+        if not others:
+            return None if hint == "en" else hint
+        total = others
+    if total <= _MASK and total * 3 >= words * 2 and hint in (None, "en"):
+        return "en"
+    return _elected(total, words, hint)
+
+
+def _unborrowed(text: str, said: Sequence[int]) -> int:
+    """The votes of a short text's words without those at home in many languages, where it has others: "Freundliches Team"
+    is not English by its "Team"."""
+    native = [token.lower().strip(_EDGES) not in _LOANS for token in text.split()]
+    votes = [vote & (_NO_WORD - 1) for vote in said]
+    return sum(compress(votes, native)) if any(native) else sum(votes)
 
 
 def _script(text: str, hint: str | None) -> str | None:
     """The language of a text mostly in a script other than Latin; a few such letters in a Latin text tell nothing."""
     text = text[:2_000]
-    if not _FOREIGN_SCRIPT.search(text):
-        return None
     found = len(_FOREIGN_SCRIPT.findall(text))
-    if found * 3 < len(_LETTERS.findall(text)):
+    if not found or found * 3 < len(_LETTERS.findall(text)):
         return None
     for lang, letters, hints in _SCRIPT_LETTERS:
         if 5 * len(letters.findall(text)) >= found:
@@ -126,14 +153,14 @@ def _script(text: str, hint: str | None) -> str | None:
     return "und"
 
 
-def _elected(votes: int, words: int, hint: str | None) -> str | None:
+def _elected(total: int, words: int, hint: str | None) -> str | None:
     """The language with most votes, if they are enough: a Polish text has its "to" and "on" too."""
-    counts = [votes >> shift & _MASK for shift in _SHIFTS]
+    counts = [total >> shift & _MASK for shift in _SHIFTS]
     most = max(counts)
     english = counts[0] == most
-    if words >= 4 and (most * 3 < words * 2 if english else most < words):
+    if words >= _SHORT and (most * 3 < words * 2 if english else most < words):
         return None if hint == "en" else hint
     if hint in _SHIFT:
-        counts[_LANGUAGES.index(hint)] += 2
+        counts[_LANGUAGES.index(hint)] += 1 if hint == "en" else 2
         most = max(counts)
     return "en" if counts[0] == most else _LANGUAGES[counts.index(most)]

@@ -16,10 +16,12 @@ is bounded by the phrases that hang on it, whatever a stranger writes.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
-from itertools import product
+from functools import cache
+from itertools import compress, product
+from typing import Any
 
 END = "."
 """The word that stands for the end of a sentence."""
@@ -29,9 +31,6 @@ _WORD = re.compile(_PATTERN)
 _ASCII_WORD = re.compile(_PATTERN, re.ASCII)  # much faster where it may be used
 _EDGE_QUOTES = re.compile(r"(?<!\w)'+|'+(?!\w)")
 _LISTED = re.compile(r"\{([a-z_]+)\}")
-_CHUNK = 48
-"""A sentence longer than this many words counts as several: people forget full stops, and strangers may do so on purpose."""
-
 Common = Mapping[str, float]
 """How common a word is, against 1 for any other."""
 
@@ -92,12 +91,16 @@ def _rarity(token: _Token, common: Common) -> float:
 @dataclass(frozen=True, slots=True)
 class _Part:
     """A place as it is met when a phrase is walked in one direction: after up to `gap` other words, a word that `step`
-    takes, or a longer sequence; these are listed by their first word, or in `odd` where that is no plain word."""
+    takes, or a longer sequence; these are listed by their first word, or in `odd` where that is no plain word. `words` are the step's; it is `loose` where it takes
+    others too; `longer` says whether there are sequences."""
 
     gap: int
     step: _Step
     heads: Mapping[str, tuple[tuple[_Part, ...], ...]]
     odd: tuple[tuple[_Part, ...], ...]
+    words: frozenset[str]
+    loose: bool
+    longer: bool
 
 
 def _parts(tokens: Sequence[_Token], way: int) -> tuple[_Part, ...]:
@@ -125,10 +128,12 @@ def _part(place: _Place, gap: int, way: int) -> _Part:
         else:
             for word in first.words:
                 heads[word] = (*heads.get(word, ()), parts)
-    return _Part(gap, place.step, heads, tuple(odd))
+    step = place.step
+    loose = bool(step.prefixes) or step.any or step.number
+    return _Part(gap, step, heads, tuple(odd), step.words, loose, bool(place.longer))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Phrase:
     """A phrase split at one word of its anchor; `tag` is what it was compiled for.
 
@@ -166,20 +171,22 @@ def _walk(words: Sequence[str], at: int, parts: tuple[_Part, ...], k: int, way: 
     """Where `parts` from the `k`th on end when they begin at word `at` and go `way`: the shortest gaps first."""
     part = parts[k]
     k += 1
+    last = k == len(parts)
     for _ in range(part.gap + 1):
         if not 0 <= at < len(words):
             return None
         word = words[at]
-        if part.step.takes(word):
-            end = at + way if k == len(parts) else _walk(words, at + way, parts, k, way)
+        if word in part.words or (part.loose and part.step.takes(word)):
+            end = at + way if last else _walk(words, at + way, parts, k, way)
             if end is not None:
                 return end
-        for longer in (*part.heads.get(word, ()), *part.odd):
-            end = _walk(words, at, longer, 0, way)
-            if end is not None and k < len(parts):
-                end = _walk(words, end, parts, k, way)
-            if end is not None:
-                return end
+        if part.longer:
+            for longer in (*part.heads.get(word, ()), *part.odd):
+                end = _walk(words, at, longer, 0, way)
+                if end is not None and not last:
+                    end = _walk(words, end, parts, k, way)
+                if end is not None:
+                    return end
         if word == END:
             return None
         at += way
@@ -238,17 +245,41 @@ def _members(name: str, lists: Lists) -> list[tuple[_Token, ...]]:
     return [variant for phrase in lists[name] for variant in tokens(phrase, lists)]
 
 
-class Index(dict[str, tuple[Phrase, ...]]):
-    """Phrases by the word they hang on. Raises ValueError where `phrases` (text and tag) cannot be read."""
+class _Hanging:
+    """The phrases that hang on one word, by what must touch it: most candidates are refused by one look-up."""
+
+    __slots__ = ("after", "alone", "before", "others")
+
+    def __init__(self, phrases: Iterable[Phrase]) -> None:
+        self.alone: list[int] = []
+        self.after: dict[str, list[Phrase]] = {}
+        self.before: dict[str, list[Phrase]] = {}
+        self.others: list[Phrase] = []
+        for phrase in phrases:
+            if not phrase.before and not phrase.after:
+                self.alone.append(phrase.tag)
+            elif phrase.next is not None:
+                for word in phrase.next:
+                    self.after.setdefault(word, []).append(phrase)
+            elif phrase.previous is not None:
+                for word in phrase.previous:
+                    self.before.setdefault(word, []).append(phrase)
+            else:
+                self.others.append(phrase)
+
+
+class Index(dict[str, Any]):
+    """What hangs on each word, None on most. Raises ValueError where `phrases` (text and tag) cannot be read."""
 
     def __init__(self, phrases: Iterable[tuple[str, int]], lists: Lists, common: Common) -> None:
         super().__init__()
         self._common = common
-        self._prefixed: list[tuple[tuple[str, ...], Phrase]] = []
+        self._prefixed: dict[str, list[Phrase]] = {}
         self._words: dict[str, list[Phrase]] = {}
         for text, tag in phrases:
             for variant in tokens(text, lists):
                 self._hang(variant, (), (), tag)
+        self._longest = max(map(len, self._prefixed), default=0)
 
     def _hang(
         self, sequence: tuple[_Token, ...], before: tuple[_Token, ...], after: tuple[_Token, ...], tag: int
@@ -265,15 +296,16 @@ class Index(dict[str, tuple[Phrase, ...]]):
         phrase = Phrase(left, right, tag, _touching(left), _touching(right))
         for word in place.step.words:
             self._words.setdefault(word, []).append(phrase)
-        if place.step.prefixes:
-            self._prefixed.append((place.step.prefixes, phrase))
+        for prefix in place.step.prefixes:
+            self._prefixed.setdefault(prefix, []).append(phrase)
         for longer in place.longer:
             self._hang(longer, before, after, tag)
 
-    def __missing__(self, word: str) -> tuple[Phrase, ...]:
+    def __missing__(self, word: str) -> _Hanging | None:
         found = list(self._words.get(word, ()))
-        found += [phrase for prefixes, phrase in self._prefixed if word.startswith(prefixes) and phrase not in found]
-        known = tuple(found)
+        for length in range(1, min(len(word), self._longest) + 1):
+            found += self._prefixed.get(word[:length], ())
+        known = _Hanging(dict.fromkeys(found)) if found else None
         if len(word) <= 32:
             if len(self) >= 65_536:
                 self.clear()
@@ -282,46 +314,42 @@ class Index(dict[str, tuple[Phrase, ...]]):
 
     def hits(self, words: Sequence[str], start: int = 0, stop: int | None = None) -> Iterator[tuple[int, int, int]]:
         """Tag, first word and the one after the last of every phrase whose anchor lies in words[start:stop], in order."""
-        hanging = [self[word] for word in (words if stop is None else words[start:stop])]
-        for i, phrases in enumerate(hanging, start):
-            if phrases:
-                for phrase in phrases:
-                    if span := phrase.at(words, i):
-                        yield (phrase.tag, *span)
+        last = len(words) - 1
+        hanging = list(map(self.__getitem__, words if stop is None else words[start:stop]))
+        for i, found in compress(enumerate(hanging, start), hanging):
+            if found.alone:
+                for tag in found.alone:
+                    yield tag, i, i + 1
+            if found.after and i < last and (candidates := found.after.get(words[i + 1])):
+                yield from _there(candidates, words, i)
+            if found.before and i and (candidates := found.before.get(words[i - 1])):
+                yield from _there(candidates, words, i)
+            if found.others:
+                yield from _there(found.others, words, i)
 
 
-class Words:
-    """A text as lower-case words and ends of sentences; `spans` gives each word's place in the text."""
+def _there(candidates: Iterable[Phrase], words: Sequence[str], i: int) -> Iterator[tuple[int, int, int]]:
+    for phrase in candidates:
+        if span := phrase.at(words, i):
+            yield (phrase.tag, *span)
 
-    def __init__(self, text: str) -> None:
-        low = text.lower()
-        if len(low) != len(text):  # a few letters, such as a dotted capital I, become two
-            low = "".join(one if len(one := letter.lower()) == 1 else letter for letter in text)
-        low = low.replace("\u2019", "'")
-        self._low = _EDGE_QUOTES.sub(_blank, low) if "'" in low else low
-        self._low = self._low.replace("!", END).replace("?", END).replace(";", END).replace("\n", END)
-        self._pattern = _ASCII_WORD if low.isascii() else _WORD
-        self.words: list[str] = self._pattern.findall(self._low)
 
-    @cached_property
-    def spans(self) -> list[tuple[int, int]]:
-        return [match.span() for match in self._pattern.finditer(self._low)]
+def words(token: str) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:
+    """The words and ends of sentences in what stands between two blanks, in lower case, and the place of each in it."""
+    low = token.lower()
+    if len(low) != len(token):  # a few letters, such as a dotted capital I, become two
+        low = "".join(one if len(one := letter.lower()) == 1 else letter for letter in token)
+    low = low.replace("\u2019", "'")
+    if "'" in low:
+        low = _EDGE_QUOTES.sub(_blank, low)
+    low = low.translate(_ENDS)
+    found = list((_ASCII_WORD if low.isascii() else _WORD).finditer(low))
+    return tuple([sys.intern(match[0]) for match in found]), tuple([match.span() for match in found])
 
-    @cached_property
-    def sentences(self) -> list[tuple[int, int]]:
-        """First word and the one after the last of each sentence, in order; long ones in chunks."""
-        found = []
-        start = 0
-        for i, word in enumerate(self.words):
-            if word == END or i - start >= _CHUNK:
-                if i > start:
-                    found.append((start, i))
-                start = i + (word == END)
-        if start < len(self.words):
-            found.append((start, len(self.words)))
-        return found
+
+_ENDS = str.maketrans("!?;", END * 3)
 
 
 def _blank(match: re.Match[str]) -> str:
-    """As many blanks as the match is long: places in the text stay what they are."""
+    """As many blanks as the match is long: places in the token stay what they are."""
     return " " * len(match[0])

@@ -10,8 +10,9 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 
 from monitor.assess.lexicon import GUARD, Condition, Lexicon, LexiconRule
-from monitor.assess.phrases import END, Index, Lists, Words
-from monitor.assess.shapes import shaped, telling
+from monitor.assess.phrases import END, Index, Lists
+from monitor.assess.reading import Reading, Span
+from monitor.assess.shapes import shaped
 from monitor.model import Kind, Mention, Signal
 
 _SMALL_TALK = 300
@@ -19,8 +20,6 @@ _SMALL_TALK = 300
 
 _NEGATOR_REACH = 3
 """A negator so many words before a find takes it back."""
-
-Span = tuple[int, int]
 
 
 class Signals:
@@ -41,7 +40,7 @@ class Signals:
         self._lists = _Lists(lexicon, brands, people)
         self._themes = tuple(lexicon.themes)
         self._negators = frozenset(lexicon.lists["negator"])
-        self._known = frozenset(word for name in (*brands, *people) for word in Words(name).words)
+        self._known = frozenset(word for name in (*brands, *people) for word in Reading(name).words)
         self._common = frozenset(list(lexicon.common)[:_SMALL_TALK])
         kept = [rule for rule in rules if rule.risk not in disabled and rule.id not in disabled]
         self._sets = {
@@ -49,58 +48,78 @@ class Signals:
             for role, roles in _ROLES.items()
         }
 
-    def find(self, mention: Mention, parent: Mention | None, mood: float) -> tuple[tuple[Signal, ...], tuple[str, ...]]:
-        """The signals, worst first, and the themes of `mention`. `mood` is -1 to 1: how content its author sounds."""
-        read = Words(mention.text)
+    def find(
+        self, mention: Mention, read: Reading, parent: Mention | None, mood: float
+    ) -> tuple[tuple[Signal, ...], tuple[str, ...]]:
+        """The signals, worst first, and the themes of `mention`, which is `read`. `mood` is -1 to 1: how content its
+        author sounds. A signal of the title is left out where the text shows the same rule."""
         rules = self._sets[_role(mention)]
         themes, hits = rules.hits(read.words)
-        scene = _Scene(read, self._lists)
-        if (mention.ours or telling(mention.text, read.words)) and rules.shapes:
+        if rules.shapes and (mention.ours or read.telling):
             for number, shape in rules.shapes:
-                hits.setdefault(number, []).extend(self._shaped(shape, scene, mention, parent))
+                hits.setdefault(number, []).extend(self._shaped(shape, read, parent))
         if themes:
             for number in rules.themed:
                 hits.setdefault(number, []).extend(sorted(themes.values()))
-        signals = self._judged(rules, hits, scene, parent, mood) if hits else ()
+        signals = self._judged(rules, hits, _Scene(read, self._lists), parent, mood) if hits else ()
         return signals, tuple([self._themes[k] for k in sorted(themes)])
 
     def _judged(
         self, rules: _RuleSet, hits: dict[int, list[Span]], scene: _Scene, parent: Mention | None, mood: float
     ) -> tuple[Signal, ...]:
-        """The signals of the rules whose finds hold, worst first; under the guard only those that override it."""
+        """The signals of the rules whose finds hold, worst first; under the guard only those that override it, and beside
+        one that is told no complaint about the service: a threat is not also that."""
         signals = []
         for number, spans in hits.items():
             rule = rules.rules[number]
+            if (rule.mood == "negative" and mood > _ANGRY) or (rule.mood == "unpraising" and mood >= _PRAISE):
+                continue
             if signal := self._best(rule, spans, scene, parent, mood):
                 signals.append((rule, signal))
+        if not signals:
+            return ()
         if any(rule.risk == GUARD for rule, _ in signals):
             signals = [(rule, signal) for rule, signal in signals if rule.despite_guard]
-        return tuple(sorted((signal for _, signal in signals), key=lambda s: (-s.score, s.start, s.rule)))
+        found = sorted((signal for _, signal in signals), key=lambda s: (-s.score, s.start, s.rule))
+        if len(found) > 1 and found[0].score >= _TOLD:
+            found = [signal for signal in found if signal.risk != _COMPLAINT]
+        return tuple(found)
 
-    def _shaped(self, shape: str, scene: _Scene, mention: Mention, parent: Mention | None) -> Iterator[Span]:
+    def _shaped(self, shape: str, read: Reading, parent: Mention | None) -> Iterator[Span]:
         """Finds of a shape as spans of words."""
         known = self._known
         if shape == "addressed_name" and parent is not None:
-            known = known.union(Words(parent.author or "").words)
-        for start, end in shaped(shape, mention.text, known):
-            yield scene.words_of(start, end)
+            known = known.union(Reading(parent.author or "").words)
+        for start, end in shaped(shape, read.text, known):
+            yield read.words_of(start, end)
 
     def _best(
         self, rule: LexiconRule, spans: list[Span], scene: _Scene, parent: Mention | None, mood: float
     ) -> Signal | None:
-        """The rule's worst find, the first of equals; None where none holds."""
-        if (rule.mood == "negative" and mood > -0.2) or (rule.mood == "unpraising" and mood >= _PRAISE):
-            return None
+        """The rule's worst find, one in the text before one in the title, the first of equals; None where none holds."""
         best: Signal | None = None
+        titled = scene.read.titled
+        if titled:
+            spans = sorted(spans, key=lambda span: span[0] < titled)
         for span in spans:
             if not self._holds(rule, span, scene):
                 continue
-            impact = 5 if any(scene.meets(condition, span) for condition in rule.severe) else rule.impact
+            in_title = span[0] < titled
+            if in_title and best and best.field == "text":
+                break
+            impact = 5 if rule.severe and any(scene.meets(c, span) for c in rule.severe) else rule.impact
             likelihood = self._likelihood(rule, span, scene, parent) * (rule.praise if mood >= _PRAISE else 1)
-            start, end = scene.place(span)
-            signal = Signal(risk=rule.risk, impact=impact, likelihood=likelihood, start=start, end=end, rule=rule.id)
-            if best is None or signal.score > best.score:
-                best = signal
+            if best is None or impact * likelihood * 5 > best.score:
+                start, end = scene.read.place(span)
+                best = Signal(
+                    risk=rule.risk,
+                    impact=impact,
+                    likelihood=likelihood,
+                    start=start,
+                    end=end,
+                    rule=rule.id,
+                    field="title" if in_title else "text",
+                )
             if impact == 5 and rule.repeated is None:
                 break
         return best
@@ -108,9 +127,9 @@ class Signals:
     def _holds(self, rule: LexiconRule, span: Span, scene: _Scene) -> bool:
         if rule.negatable and self._negated(scene.read.words, span[0]):
             return False
-        if not all(scene.meets(condition, span) for condition in rule.needs):
-            return False
-        return not any(scene.meets(condition, span) for condition in rule.unless)
+        return all(scene.meets(needed, span) for needed in rule.needs) and not any(
+            scene.meets(barred, span) for barred in rule.unless
+        )
 
     def _negated(self, words: Sequence[str], start: int) -> bool:
         """Whether a negator stands shortly before word `start`: "did not pull", "never once hurt", and not "not only"."""
@@ -132,6 +151,11 @@ class Signals:
         new = [word for word in scene.read.words[slice(*span)] if word not in said and word not in self._common]
         return rule.likelihood if new else rule.repeated
 
+
+_ANGRY = -0.2
+_COMPLAINT = "brand_service_complaint"
+_TOLD = 6
+"""From this score on an organisation is usually told."""
 
 _PRAISE = 0.6
 """From this mood on a text is praise. VADER gives it to texts of several kind words and no hard ones."""
@@ -167,7 +191,7 @@ class _Lists:
 
 def _names(names: Sequence[str]) -> list[str]:
     """Names as phrases: their words without a title, and nothing that a phrase would take for a sign."""
-    found = (" ".join(word for word in Words(name).words if word not in _TITLES) for name in names)
+    found = (" ".join(word for word in Reading(name).words if word not in _TITLES) for name in names)
     return [name for name in found if name.strip("_ ")]
 
 
@@ -201,7 +225,7 @@ class _RuleSet:
 class _Scene:
     """A text while rules look at it: what stands where, remembered."""
 
-    def __init__(self, read: Words, lists: _Lists) -> None:
+    def __init__(self, read: Reading, lists: _Lists) -> None:
         self.read = read
         self._lists = lists
         self._present: dict[tuple[str, int, int], bool] = {}
@@ -209,38 +233,32 @@ class _Scene:
 
     def meets(self, condition: Condition, span: Span) -> bool:
         """Whether one of the condition's lists stands in its place around `span`."""
-        sentences = self.read.sentences
-        here = max(bisect_right(sentences, (span[0], len(self.read.words))) - 1, 0)
-        if condition.place == "sentence":
-            window = range(here, here + 1)
-        elif condition.place == "near":
-            window = range(max(here - 1, 0), min(here + 2, len(sentences)))
-        else:
-            return any(self._has(name, 0, len(self.read.words)) for name in condition.lists)
-        return any(self._has(name, *sentences[i]) for i in window for name in condition.lists)
+        start, stop = self._window(condition.place, span[0])
+        for name in condition.lists:
+            key = (name, start, stop)
+            found = self._present.get(key)
+            if found is None:
+                hits = self._lists.index(name).hits(self.read.words, start, stop)
+                found = self._present[key] = next(hits, None) is not None
+            if found:
+                return True
+        return False
 
-    def _has(self, name: str, start: int, stop: int) -> bool:
-        key = (name, start, stop)
-        if key not in self._present:
-            self._present[key] = next(self._lists.index(name).hits(self.read.words, start, stop), None) is not None
-        return self._present[key]
+    def _window(self, place: str, word: int) -> Span:
+        """The words of a place around a word: its sentence, with those beside it, or the whole text."""
+        words = self.read.words
+        if place == "text":
+            return 0, len(words)
+        sentences = self.read.sentences
+        if len(sentences) == 1:
+            return sentences[0]
+        here = max(bisect_right(sentences, (word, len(words))) - 1, 0)
+        if place == "sentence":
+            return sentences[here]
+        return sentences[max(here - 1, 0)][0], sentences[min(here + 1, len(sentences) - 1)][1]
 
     def said_by(self, parent: Mention) -> frozenset[str]:
         """The words of whom we answer, name included."""
         if self._said is None:
-            self._said = frozenset(Words(f"{parent.author or ''} {parent.title} {parent.text}").words)
+            self._said = frozenset(Reading(f"{parent.author or ''} {parent.title} {parent.text}").words)
         return self._said
-
-    def place(self, span: Span) -> Span:
-        """Words `span` as characters of the text."""
-        spans = self.read.spans
-        return spans[span[0]][0], spans[span[1] - 1][1]
-
-    def words_of(self, start: int, end: int) -> Span:
-        """The words that hold the characters from `start` to `end`."""
-        spans = self.read.spans
-        first = max(bisect_right(spans, (start, end)) - 1, 0)
-        last = first + 1
-        while last < len(spans) and spans[last][0] < end:
-            last += 1
-        return first, last

@@ -9,10 +9,11 @@ Its quirks are part of its score and are kept, each with a note. Hutto & Gilbert
 from __future__ import annotations
 
 import math
-import re
 import string
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from importlib.resources import files
+from itertools import chain
 
 from vaderSentiment.vaderSentiment import (
     BOOSTER_DICT,
@@ -30,18 +31,35 @@ _REMEMBERED = 65_536
 _LONGEST_REMEMBERED = 32
 """The memo holds at most this many words of at most this many characters: some 15 MB, whatever strangers write."""
 
-_Word = tuple[str, float | None, float, bool, bool, bool]
-"""Lower case, valence (None: not in the lexicon), booster (0: none), negates, is upper case, can turn a valence."""
+_HIT, _TURN, _TURN_NEXT, _LOUD, _BUT = 1, 2, 4, 8, 16
+"""What of a word calls for a second look: it has a valence, may turn one that follows, is upper case, is a "but"."""
 
-_BEFORE: _Word = ("", 0.0, 0.0, False, False, False)
-"""Stands before the first word. Its valence is not None: the package never lets such a word modify another."""
-_AFTER: _Word = ("", None, 0.0, False, False, False)
+
+class Heard:
+    """A word as VADER hears it: in lower case, with its valence (None: not in the lexicon) and booster (0: none)."""
+
+    __slots__ = ("booster", "kind", "lower", "negates", "upper", "valence")
+
+    def __init__(self, token: str) -> None:
+        word = token.strip(string.punctuation)
+        if len(word) <= 2:  # probably an emoticon
+            word = token
+        lower = word.lower()
+        self.lower = lower
+        self.valence: float | None = LEXICON.get(lower)
+        self.booster: float = BOOSTER_DICT.get(lower, 0.0)
+        self.negates = "n't" in lower or lower in _NEGATE
+        self.upper = word.isupper()
+        hit = self.valence is not None and not self.booster
+        self.kind = (_HIT * hit) | (_TURN * (self.negates or lower in _TURNING)) | (_BUT * (lower == "but"))
+        self.kind |= _TURN_NEXT * (lower in _TURNING_NEXT)
+        if hit and self.upper:
+            self.kind |= _LOUD
+
 
 _NEGATE = frozenset(NEGATE)
 _IDIOM_WORDS = frozenset(word for idiom in (*SPECIAL_CASES, *BOOSTER_DICT) if " " in idiom for word in idiom.split())
 _STRESS = ("so", "this")
-_TURNING = frozenset((*_IDIOM_WORDS, *_NEGATE, *BOOSTER_DICT, *_STRESS, "no", "or", "nor", "doubt", "least", "at"))
-"""Words that may change the valence of one that follows; with "n't" in it, any word may."""
 
 
 def _read(name: str) -> list[tuple[str, str]]:
@@ -54,49 +72,63 @@ def _read(name: str) -> list[tuple[str, str]]:
 LEXICON = {word: float(valence) for word, valence in _read("vader_lexicon.txt")}
 """Valence by word, -4 to 4."""
 
+# An idiom counts where it ends at a hit or before, or begins with it: one word of each is enough to look for.
+_IDIOMS = [idiom.split() for idiom in (*SPECIAL_CASES, *BOOSTER_DICT) if " " in idiom]
+_IDIOM_SIGNS = frozenset(words[0] if words[0] in LEXICON else max(words, key=len) for words in _IDIOMS)
+_TURNING = frozenset((*_IDIOM_SIGNS, *_NEGATE, *BOOSTER_DICT, "no"))
+"""Words that may change the valence of one up to three after them, or their own; with "n't" in it, any word may."""
+_TURNING_NEXT = frozenset((*_STRESS, "least"))
+"""Words that change the valence of the next alone, unless one of the others stands before them."""
+
 # The package looks at single characters only: an emoji of several can never match there, so it is left out here.
 _EMOJI = {ord(emoji): f" {said}" for emoji, said in _read("emoji_utf8_lexicon.txt") if len(emoji) == 1}
-_ANY_EMOJI = re.compile(f"[{re.escape(''.join(map(chr, _EMOJI)))}]")
+_SHOUTED = tuple(chr(emoji) for emoji, said in _EMOJI.items() if "!" in said or "?" in said)
 
 
-class _Words(dict[str, _Word]):
-    """What is known of a word as written, remembered up to a bound."""
+_NO_WORD = Heard("")
+_EDGE = Heard("")
+_EDGE.valence = 0.0
+"""Stands before the first word. Its valence is not None: the package never lets such a word modify another."""
 
-    def __missing__(self, token: str) -> _Word:
-        word = token.strip(string.punctuation)
-        if len(word) <= 2:  # probably an emoticon
-            word = token
-        lower = word.lower()
-        known = (
-            lower,
-            LEXICON.get(lower),
-            BOOSTER_DICT.get(lower, 0.0),
-            lower in _NEGATE or "n't" in lower,
-            word.isupper(),
-            lower in _TURNING or "n't" in lower,
-        )
+
+def spelt(token: str) -> tuple[Heard, ...]:
+    """The words of a token of `str.split` in which emoji are spelt out; none where it has no emoji."""
+    return tuple(map(Heard, token.translate(_EMOJI).split())) if emoji_in(token) else ()
+
+
+def emoji_in(text: str) -> bool:
+    """Whether the text has an emoji that VADER knows."""
+    return not text.isascii() and not _EMOJI.keys().isdisjoint(map(ord, text))
+
+
+class _Remembered(dict[str, tuple[Heard, ...]]):
+    """What is heard in a token, remembered up to a bound."""
+
+    def __missing__(self, token: str) -> tuple[Heard, ...]:
+        words = spelt(token) or (Heard(token),)
         if len(token) <= _LONGEST_REMEMBERED:
             if len(self) >= _REMEMBERED:
                 self.clear()
-            self[token] = known
-        return known
+            self[token] = words
+        return words
 
 
 class Vader:
     """Scores English texts. One instance may serve several threads: all it keeps is a memo of words."""
 
     def __init__(self) -> None:
-        self._words = _Words()
+        self._words = _Remembered()
 
     def compound(self, text: str) -> float:
         """The sentiment of the first `LIMIT` characters, -1 to 1, rounded to four places as the package rounds it."""
-        text, values, _ = self._values(text[:LIMIT])
-        return _compound(values, _emphasis(text))
+        text = text[:LIMIT]
+        return compound(text, self._heard(text))
 
     def scores(self, text: str) -> dict[str, float]:
         """What the package's `polarity_scores` returns for the whole text: neg, neu, pos, compound."""
-        text, values, count = self._values(text)
-        if not count:
+        words = self._heard(text)
+        values = _values(words)
+        if not words:
             return {"neg": 0.0, "neu": 0.0, "pos": 0.0, "compound": 0.0}
         emphasis = _emphasis(text)
         positive = negative = 0.0
@@ -109,7 +141,7 @@ class Vader:
             positive += emphasis
         elif positive < math.fabs(negative):
             negative -= emphasis
-        neutral = count - len(values)
+        neutral = len(words) - len(values)
         total = positive + math.fabs(negative) + neutral
         return {
             "neg": round(math.fabs(negative / total), 3),
@@ -118,96 +150,116 @@ class Vader:
             "compound": _compound(values, emphasis),
         }
 
-    def _values(self, text: str) -> tuple[str, list[float], int]:
-        """The text with its emoji spelt out, the sentiments of its words that are not 0, and the number of words."""
-        if not text.isascii() and _ANY_EMOJI.search(text):
-            text = text.translate(_EMOJI)
-        remembered = self._words
-        words = [remembered[token] for token in text.split()]
-        hits = [i for i, word in enumerate(words) if word[1] is not None and not word[2]]
-        if not hits:
-            return text, [], len(words)
-        upper = sum([word[4] for word in words])
-        mixed = 0 < upper < len(words)
-        values = []
-        positions = []
-        padded = [_BEFORE, _BEFORE, _BEFORE, *words, _AFTER, _AFTER]
-        turns = [word[5] for word in padded]
-        for i in hits:
-            if True in turns[i : i + 4] or (mixed and words[i][4]):
-                value = _valence(padded, i + 3, mixed=mixed)
-            else:  # nothing stands before it that could change it
-                value = words[i][1] or 0.0
-            if value:
-                values.append(value)
-                positions.append(i)
-        if "but" in text.lower():
-            _contrast(words, positions, values)
-        return text, values, len(words)
+    def _heard(self, text: str) -> list[Heard]:
+        return list(chain.from_iterable(map(self._words.__getitem__, text.split())))
 
 
-def _valence(words: list[_Word], i: int, *, mixed: bool) -> float:
+def compound(text: str, words: Sequence[Heard]) -> float:
+    """The sentiment of `text`, -1 to 1, where `words` are those heard in its tokens."""
+    values = _values(words)
+    return _compound(values, _emphasis(text)) if values else 0.0
+
+
+def _values(words: Sequence[Heard]) -> list[float]:
+    """The sentiments of the words that have one other than 0. Most hits stand alone: nothing near could change them."""
+    values: list[float] = []
+    positions: list[int] = []
+    around: tuple[list[Heard], bool] | None = None
+    turned, but = -4, -1
+    for i, word in enumerate(words):
+        kind = word.kind
+        if not kind:
+            continue
+        if kind & _TURN:
+            turned = i
+        if not kind & _HIT:
+            if kind & _TURN_NEXT:
+                turned = max(turned, i - 2)
+            elif kind & _BUT and but < 0:
+                but = i
+            continue
+        value = word.valence or 0.0
+        if i - turned <= 3 or kind & _LOUD:
+            around = around or _around(words)
+            value = _valence(around[0], i + 3, mixed=around[1])
+        if value:
+            values.append(value)
+            positions.append(i)
+    if but >= 0:
+        _contrast(but, positions, values)
+    return values
+
+
+def _around(words: Sequence[Heard]) -> tuple[list[Heard], bool]:
+    """The words with three before and two after them that say nothing, and whether some, not all, are upper case."""
+    mixed = 0 < sum([word.upper for word in words]) < len(words)
+    return [_EDGE, _EDGE, _EDGE, *words, _NO_WORD, _NO_WORD], mixed
+
+
+def _valence(words: Sequence[Heard], i: int, *, mixed: bool) -> float:
     """The sentiment of word `i`, which is in the lexicon, among its neighbours; `mixed`: some words are upper case."""
-    if words[i][0] == "kind" and words[i + 1][0] == "of":
+    word = words[i]
+    if word.lower == "kind" and words[i + 1].lower == "of":
         return 0.0
-    valence = _alone(words, i)
-    if words[i][4] and mixed:
-        valence += C_INCR if valence > 0 else -C_INCR
+    valence = _alone(words, i, mixed=mixed)
     three, two, one = words[i - 3 : i]
-    if one[1] is None:
+    if one.valence is None:
         valence += _boost(one, valence, mixed=mixed)
-        if one[3]:
-            valence *= N_SCALAR
-    if two[1] is None:
+        valence *= N_SCALAR if one.negates else 1.0
+    if two.valence is None:
         valence += _boost(two, valence, mixed=mixed) * 0.95
         valence *= _second(two, one)
-    if three[1] is None:
+    if three.valence is None:
         valence += _boost(three, valence, mixed=mixed) * 0.9
         valence *= _third(three, two, one)
-        if words[i][0] in _IDIOM_WORDS or one[0] in _IDIOM_WORDS or two[0] in _IDIOM_WORDS:
-            valence = _idiom(valence, [word[0] for word in words[i - 3 : i + 3]])
-    if one[0] == "least" and one[1] is None and two[0] not in ("at", "very"):
+        if word.lower in _IDIOM_WORDS or one.lower in _IDIOM_WORDS or two.lower in _IDIOM_WORDS:
+            valence = _idiom(valence, [word.lower for word in words[i - 3 : i + 3]])
+    if one.lower == "least" and one.valence is None and two.lower not in ("at", "very"):
         valence *= N_SCALAR
     return valence
 
 
-def _alone(words: list[_Word], i: int) -> float:
-    """The word's own valence, but for a "no" before it, or after it where it is "no" itself."""
-    lower, valence = words[i][:2]
-    assert valence is not None
+def _alone(words: Sequence[Heard], i: int, *, mixed: bool) -> float:
+    """The word's own valence, but for a "no" before it, or after it where it is "no" itself, and louder in upper case."""
+    word = words[i]
+    valence: float = word.valence or 0.0
     three, two, one = words[i - 3 : i]
-    if one[0] == "no" or two[0] == "no" or (three[0] == "no" and one[0] in ("or", "nor")):
-        return float(valence * N_SCALAR)
-    return 0.0 if lower == "no" and words[i + 1][1] is not None else valence
+    if one.lower == "no" or two.lower == "no" or (three.lower == "no" and one.lower in ("or", "nor")):
+        valence *= float(N_SCALAR)
+    elif word.lower == "no" and words[i + 1].valence is not None:
+        valence = 0.0
+    if word.upper and mixed:
+        valence += float(C_INCR if valence > 0 else -C_INCR)
+    return valence
 
 
-def _boost(word: _Word, valence: float, *, mixed: bool) -> float:
-    boost = word[2]
+def _boost(word: Heard, valence: float, *, mixed: bool) -> float:
+    boost = word.booster
     if not boost:
         return 0.0
     if valence < 0:
         boost = -boost
-    if word[4] and mixed:
+    if word.upper and mixed:
         boost += C_INCR if valence > 0 else -C_INCR
     return boost
 
 
-def _second(two: _Word, one: _Word) -> float:
+def _second(two: Heard, one: Heard) -> float:
     """What a negation two words before a hit multiplies it by."""
-    if two[0] == "never" and one[0] in _STRESS:
+    if two.lower == "never" and one.lower in _STRESS:
         return 1.25
-    if two[0] == "without" and one[0] == "doubt":
+    if two.lower == "without" and one.lower == "doubt":
         return 1.0
-    return N_SCALAR if two[3] else 1.0
+    return N_SCALAR if two.negates else 1.0
 
 
-def _third(three: _Word, two: _Word, one: _Word) -> float:
+def _third(three: Heard, two: Heard, one: Heard) -> float:
     """The same three words before. The package's `and` binds before its `or`: "so" alone is enough, and that is kept."""
-    if (three[0] == "never" and two[0] in _STRESS) or one[0] in _STRESS:
+    if (three.lower == "never" and two.lower in _STRESS) or one.lower in _STRESS:
         return 1.25
-    if three[0] == "without" and "doubt" in (two[0], one[0]):
+    if three.lower == "without" and "doubt" in (two.lower, one.lower):
         return 1.0
-    return N_SCALAR if three[3] else 1.0
+    return N_SCALAR if three.negates else 1.0
 
 
 def _idiom(valence: float, around: list[str]) -> float:
@@ -225,14 +277,11 @@ def _idiom(valence: float, around: list[str]) -> float:
     return valence
 
 
-def _contrast(words: list[_Word], positions: list[int], values: list[float]) -> None:
+def _contrast(but: int, positions: list[int], values: list[float]) -> None:
     """Halves what stands before the first "but" and raises what follows, in place.
 
     The package looks each value up with `list.index`, so the first of equal values is changed, perhaps twice, and a later
     one not at all. A heap of places per value gives the same answer without its quadratic time."""
-    but = next((i for i, word in enumerate(words) if word[0] == "but"), None)
-    if but is None:
-        return
     places: dict[float, list[int]] = {}
     for place, value in enumerate(values):
         places.setdefault(value, []).append(place)  # ascending: already a heap
@@ -244,7 +293,9 @@ def _contrast(words: list[_Word], positions: list[int], values: list[float]) -> 
 
 
 def _emphasis(text: str) -> float:
-    """What exclamation marks (up to four) and question marks (two or more) add."""
+    """What exclamation marks (up to four) and question marks (two or more) add; two emoji are spelt with a "!"."""
+    if not text.isascii() and any(emoji in text for emoji in _SHOUTED):
+        text = text.translate(_EMOJI)
     questions = text.count("?")
     asked = 0.0
     if questions > 1:

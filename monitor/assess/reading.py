@@ -1,0 +1,180 @@
+"""A text is split once: what each of its tokens means to language, sentiment and rules is remembered by token.
+
+Most tokens of a text have been seen before, so that reading one is a look-up per token. None of what is remembered
+depends on the text around it or on the organisation; the memo is bounded, whatever strangers write.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import chain
+from operator import attrgetter, itemgetter
+
+from monitor.assess import language, phrases, shapes, vader
+from monitor.assess.phrases import END
+from monitor.assess.vader import Heard
+
+_REMEMBERED = 65_536
+_LONGEST_REMEMBERED = 32
+"""The memo holds at most this many tokens of at most this many characters: some 30 MB."""
+
+_CHUNK = 48
+"""A sentence longer than this many words counts as several: people forget full stops, and strangers may do so on purpose."""
+
+Span = tuple[int, int]
+
+
+class Token(Heard):
+    """What stands between two blanks: a word as VADER hears it, and what else is to be known of it.
+
+    One object for all, since a look at many small ones is what reading costs."""
+
+    __slots__ = ("foreign", "places", "spelt", "telltale", "votes", "words")
+
+    def __init__(self, token: str) -> None:
+        super().__init__(token)
+        self.spelt = vader.spelt(token)
+        self.words, self.places = phrases.words(token)
+        self.votes = language.votes(token)
+        self.foreign = language.foreign(token)
+        self.telltale = shapes.telltale(token, self.words)
+
+
+class _Tokens(dict[str, Token]):
+    """What is known of a token, remembered up to a bound."""
+
+    def __missing__(self, token: str) -> Token:
+        known = Token(token)
+        if len(token) <= _LONGEST_REMEMBERED:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[token] = known
+        return known
+
+
+_TOKENS = _Tokens()
+_token = _TOKENS.__getitem__
+_words = attrgetter("words")
+_spelt = attrgetter("spelt")
+_first = itemgetter(0)
+
+
+class Reading:
+    """A text, and before it a title where there is one, as tokens and as lower-case words with the ends of sentences.
+
+    The words of the title come first, an end of sentence after them: a rule that looks about itself sees both."""
+
+    __slots__ = ("_lines", "_placed", "_sentences", "_tokens", "text", "titled", "words")
+
+    def __init__(self, text: str, title: str = "") -> None:
+        self.text = text
+        self._placed: list[Span] | None = None
+        self._sentences: list[Span] | None = None
+        self._tokens = list(map(_token, text.split()))
+        self.words: list[str] = []
+        self._lines: list[tuple[int, int, str]] = []  # first word, place in the text, what is said
+        if title:
+            self._take(title, list(map(_token, title.split())))
+            self.words.append(END)
+        self.titled = len(self.words)  # so many are the title's
+        self._take(text, self._tokens)
+
+    def _take(self, text: str, tokens: list[Token]) -> None:
+        if "\n" not in text:
+            self._lines.append((len(self.words), 0, text))
+            self.words += chain.from_iterable(map(_words, tokens))
+            return
+        at = 0
+        for line in text.split("\n"):
+            if at:
+                self.words.append(END)
+            self._lines.append((len(self.words), at, line))
+            self.words += chain.from_iterable(map(_words, map(_token, line.split())))
+            at += len(line) + 1
+
+    def language(self, hint: str | None) -> str | None:
+        """The language of the text; see `monitor.assess.language`."""
+        votes = [token.votes for token in self._tokens[: language.READ]]
+        strange = not self.text.isascii() and True in [token.foreign for token in self._tokens]
+        return language.elected(self.text, votes, hint, strange=strange)
+
+    def sentiment(self) -> float:
+        """VADER's compound score of the text, which should be English."""
+        if len(self.text) > vader.LIMIT:
+            return _VADER.compound(self.text)
+        heard: Sequence[Heard] = self._tokens
+        if not self.text.isascii() and any(map(_spelt, heard)):
+            heard = [word for token in self._tokens for word in token.spelt or (token,)]
+        return vader.compound(self.text, heard)
+
+    @property
+    def telling(self) -> bool:
+        """Whether a look for phones, addresses, numbers or a writer's name is worth its time: in most texts it is not."""
+        telltales = {token.telltale for token in self._tokens}
+        return telltales != _NO_TELLTALE and shapes.telling(self.text, telltales)
+
+    def place(self, span: Span) -> Span:
+        """Words `span` as characters of the text or title."""
+        return self._place(span[0])[0], self._place(span[1] - 1)[1]
+
+    def _place(self, word: int) -> Span:
+        first, at, line = self._lines[bisect_right(self._lines, word, key=_first) - 1]
+        word -= first
+        for number, token in enumerate(line.split()):
+            places = _token(token).places
+            if word < len(places):
+                at += len(line) - len(line.split(None, number)[number])
+                return at + places[word][0], at + places[word][1]
+            word -= len(places)
+        raise IndexError(word)
+
+    def words_of(self, start: int, end: int) -> Span:
+        """The words that hold the characters of the text from `start` to `end`."""
+        if self._placed is None:
+            self._placed = self._spans()
+        spans = self._placed
+        first = max(bisect_right(spans, (start, end)) - 1, 0)
+        last = first + 1
+        while last < len(spans) and spans[last][0] < end:
+            last += 1
+        return self.titled + first, self.titled + last
+
+    def _spans(self) -> list[Span]:
+        """The place of every word of the text."""
+        found: list[Span] = []
+        for first, at, line in self._lines:
+            if first < self.titled:
+                continue
+            if at:
+                found.append((at - 1, at))
+            place = 0
+            for token in line.split():
+                place = line.index(token, place)
+                found += [(at + place + start, at + place + end) for start, end in _token(token).places]
+                place += len(token)
+        return found
+
+    @property
+    def sentences(self) -> list[Span]:
+        """First word and the one after the last of each sentence, in order; long ones in chunks."""
+        if self._sentences is None:
+            self._sentences = self._cut()
+        return self._sentences
+
+    def _cut(self) -> list[Span]:
+        words = self.words
+        found = []
+        start = 0
+        while start < len(words):
+            try:
+                end = words.index(END, start)
+            except ValueError:
+                end = len(words)
+            found += [(at, min(at + _CHUNK, end)) for at in range(start, end, _CHUNK)]
+            start = end + 1
+        return found
+
+
+_NO_TELLTALE = {""}
+_VADER = vader.Vader()
