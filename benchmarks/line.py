@@ -37,13 +37,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import feedparser
 import httpx
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
+import monitor.assess
 from benchmarks import texts
 from benchmarks.measure import Spent, cpu, in_turns, machine, options, ratio, spent, table
 from benchmarks.texts import NOW, Texts
@@ -100,6 +100,16 @@ def _bodies(platform: str, pages: list[list[str]]) -> list[bytes]:
     return [write(said, at) for at, said in enumerate(pages)]
 
 
+OUTSIDE = """
+organisation = "Practice Hospital"
+brands = ["Practice Hospital", "practicehosp"]
+[inboxes.marketing]
+folder = "mail"
+[inboxes.risk]
+folder = "mail"
+"""
+
+
 class Canned(httpx.AsyncBaseTransport):
     """Answers from memory: each host has its bodies, and a request names the number of one or means the first."""
 
@@ -119,11 +129,10 @@ class Canned(httpx.AsyncBaseTransport):
 
 def configuration(all_cases: Sequence[Case], topics: dict[str, str], canned: Canned) -> str:
     """A config.toml with a source for each walk of each case."""
-    parts = [
-        'organisation = "Practice Hospital"\nbrands = ["Practice Hospital", "practicehosp"]\n'
-        '[inboxes.marketing]\nfolder = "mail"\n[inboxes.risk]\nfolder = "mail"\n'
+    parts = [OUTSIDE]
+    parts += [
+        f"[topics.{name}]\nquery = '{query}'\nlabels = {{ location = '{name}' }}\n" for name, query in topics.items()
     ]
-    parts += [f"[topics.{name}]\nquery = '{query}'\nlabels = {{ location = '{name}' }}\n" for name, query in topics.items()]
     for number, case in enumerate(all_cases):
         walks = [[body] for body in case.bodies] if case.platform == "rss" else [case.bodies]
         for at, bodies in enumerate(walks):
@@ -131,7 +140,9 @@ def configuration(all_cases: Sequence[Case], topics: dict[str, str], canned: Can
             case.sources.append(name)
             canned.hosts[host] = case.platform, bodies
             kept = f"topics = {json.dumps(list(topics))}\n" if case.topics else ""
-            parts.append(f'[sources.{name}]\nconnector = "{case.platform}"\n{kept}options = {_options(case.platform, host)}\n')
+            parts.append(
+                f'[sources.{name}]\nconnector = "{case.platform}"\n{kept}options = {_options(case.platform, host)}\n'
+            )
     return "\n".join(parts)
 
 
@@ -294,7 +305,7 @@ class Naive:
 
 def _rule_words() -> list[str]:
     """Three hundred words that our own risk rules look for."""
-    files = sorted((ROOT / "monitor" / "assess" / "risks").glob("*.toml"))
+    files = sorted(Path(monitor.assess.__file__).with_name("risks").glob("*.toml"))
     rules = [rule for file in files for rule in tomllib.loads(file.read_text())["rules"]]
     words = {word for rule in rules for find in rule["find"] for word in re.findall(r"[a-z]{4,}", find)}
     return sorted(words)[:300]
@@ -400,20 +411,20 @@ def main() -> None:
         if chosen.profile:
             profile(stand, next(case for case in every if case.name == chosen.profile))
         else:
-            show(stand, Naive(topics.values(), folder), every, chosen.quick)
+            show(stand, Naive(topics.values(), folder), every, 2 if chosen.quick else 5)
         loop.run(client.aclose())
         line.close()
 
 
-def show(stand: Stand, naive: Naive, every: Sequence[Case], quick: bool) -> None:
+def show(stand: Stand, naive: Naive, every: Sequence[Case], rounds: int) -> None:
     """Prints the three tables."""
-    rows = [measured(stand, naive, case, 2 if quick else 5) for case in every]
+    rows = [measured(stand, naive, case, rounds) for case in every]
     print(machine())
     head = ["case", "mentions/CPU s", "min-max", "floor / goal", "naive", "times naive"]
     table("From bytes to committed rows", head, [speed for speed, _ in rows])
     table("Microseconds of CPU a mention, by stage", ["case", *STAGES, "whole"], [by_stage for _, by_stage in rows])
     head = ["text", "characters", "stock vaderSentiment", "assess", "200 topics"]
-    table("The worst texts, milliseconds", head, worst(stand.line, 500 if quick else 2000))
+    table("The worst texts, milliseconds", head, worst(stand.line, 2000 if rounds > 2 else 500))
 
 
 if __name__ == "__main__":

@@ -124,7 +124,9 @@ async def stored(stand: Stand, case: str, states: list[SourceState]) -> Spent:
 
 
 async def _page(stand: Stand, state: SourceState) -> Page:
-    pages = [page async for page in stand.line.connectors(state.name).poll(state.cursor, stand.clock.now() - EVERY * 999)]
+    pages = [
+        page async for page in stand.line.connectors(state.name).poll(state.cursor, stand.clock.now() - EVERY * 999)
+    ]
     return pages[-1]
 
 

@@ -38,7 +38,8 @@ class Feeds:
     def __init__(self, seed: int, date: str) -> None:
         made = Texts(seed)
         self.bodies = [
-            rss([made.text(_WORDS) for _ in range(_ENTRIES)], feed, date=date).split(b"<item>", 1) for feed in range(_BODIES)
+            rss([made.text(_WORDS) for _ in range(_ENTRIES)], feed, date=date).split(b"<item>", 1)
+            for feed in range(_BODIES)
         ]
         self.mode = "same"
         self.asked = 0

@@ -47,10 +47,8 @@ def rows(seed: int, count: int) -> list[Fresh]:
             text=made.text(14), published_at=NOW, url=f"https://bsky.app/profile/writer{number % 977}/post/3k{number:011}",
             author=f"writer{number % 977}.social.example", lang="en", engagement=number % 17,
         )  # fmt: skip
-        found.append(
-            Fresh(mention=one, assessment=assessor.assess(one), topics=("main",), labels={"location": "Main campus"},
-                  history=False, judged=False)  # fmt: skip
-        )  # fmt: skip
+        about: dict[str, Any] = {"topics": ("main",), "labels": {"location": "Main campus"}}
+        found.append(Fresh(mention=one, assessment=assessor.assess(one), history=False, judged=False, **about))
     return found
 
 

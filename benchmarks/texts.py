@@ -49,18 +49,60 @@ _GRAVE = (
     "my {kin} fell out of bed and nobody came for {number} hours", "I have reported the {who} to the state board",
 )  # fmt: skip
 _SLOTS = {
-    "who": "nurse doctor receptionist surgeon midwife therapist technician porter physician pharmacist".split(),
-    "good": "kind wonderful patient gentle excellent friendly caring thorough amazing professional".split(),
-    "bad": "rude filthy dismissive awful cold rushed terrible careless disgusting unhelpful".split(),
+    "who": [
+        "nurse",
+        "doctor",
+        "receptionist",
+        "surgeon",
+        "midwife",
+        "therapist",
+        "technician",
+        "porter",
+        "physician",
+        "pharmacist",
+    ],
+    "good": [
+        "kind",
+        "wonderful",
+        "patient",
+        "gentle",
+        "excellent",
+        "friendly",
+        "caring",
+        "thorough",
+        "amazing",
+        "professional",
+    ],
+    "bad": [
+        "rude",
+        "filthy",
+        "dismissive",
+        "awful",
+        "cold",
+        "rushed",
+        "terrible",
+        "careless",
+        "disgusting",
+        "unhelpful",
+    ],
     "room": ["waiting room", "emergency room", "ward", "clinic", "lobby", "maternity unit", "imaging centre"],
-    "kin": "mother father daughter son wife husband grandmother brother friend baby".split(),
-    "care": "surgery imaging physiotherapy treatment vaccination bloodwork dialysis chemotherapy".split(),
-    "paper": "bill referral prescription invoice record letter report form".split(),
-    "day": "Monday Tuesday Wednesday Thursday Friday weekend month winter".split(),
+    "kin": ["mother", "father", "daughter", "son", "wife", "husband", "grandmother", "brother", "friend", "baby"],
+    "care": [
+        "surgery",
+        "imaging",
+        "physiotherapy",
+        "treatment",
+        "vaccination",
+        "bloodwork",
+        "dialysis",
+        "chemotherapy",
+    ],
+    "paper": ["bill", "referral", "prescription", "invoice", "record", "letter", "report", "form"],
+    "day": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "weekend", "month", "winter"],
     "number": [str(number) for number in range(2, 60)],
 }
 _LINKS = ("and", "but", "so", "because", "while", "honestly", "then", "also")
-_SIGNS = ("😷", "❤", "👍", "it’s", "#care", "@practicehosp", "café", "“ok”", "😡")
+_SIGNS = ("😷", "❤", "👍", "it\u2019s", "#care", "@practicehosp", "café", "“ok”", "😡")
 _SYLLABLES = [a + b for a in "bcdfglmnprstvw" for b in ("a", "e", "i", "o", "u", "an", "el", "is", "or")]
 
 
@@ -84,7 +126,9 @@ class Texts:
             pattern = pick.choice(_GRAVE if grave else _CARE if pick.random() < 0.4 else _EVERYDAY)
             sentence = self._filled(pattern).split()
             grave = False
-            said += [sentence[0].capitalize(), *sentence[1:]] if pick.random() < 0.8 else [pick.choice(_LINKS), *sentence]
+            said += (
+                [sentence[0].capitalize(), *sentence[1:]] if pick.random() < 0.8 else [pick.choice(_LINKS), *sentence]
+            )
             said[-1] += pick.choice((".", ".", ".", "!", "?", ","))
         del said[words:]
         if pick.random() < 1 / 7:

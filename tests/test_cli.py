@@ -144,9 +144,7 @@ def test_a_level_of_logs_that_is_none_exits_with_2(typed, monkeypatch):
 # 78: the configuration is wrong
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in LEAVES if path != ("connectors",) and path not in {("run",)}], ids=" ".join
-)
+@pytest.mark.parametrize("path", [path for path in LEAVES if path != ("connectors",)], ids=" ".join)
 def test_every_mistake_of_the_configuration_is_listed_and_exits_with_78(typed, path):
     typed.configure('organisation = "Practice Hospital"\ntimezon = "x"\n[inboxes.risk]\nfoldr = "x"\n')
     required = {"import": ["config.toml", "--source", "reviews"], "silence": ["r", "--for", "1h", "--why", "x"],

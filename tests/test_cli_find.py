@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.console import Console
 
-from monitor.cli.screen import Column, Screen, visible
+from monitor.cli.screen import Column, Screen, progress, visible
 from monitor.store import sources
 from tests.cli import ago, terminal, with_incident
 from tests.store import add, found, fresh, notification, said, send, threat
@@ -103,7 +105,10 @@ def test_a_source_that_left_the_configuration_can_still_be_asked_for(typed):
 def test_a_list_that_was_cut_says_so(typed):
     fill(typed)
 
-    assert typed("mentions", "--limit", "1").out.endswith("The first 1 are shown; --limit shows more.\n")
+    cut = typed("mentions", "--limit", "1")
+
+    assert cut.out.endswith("The first 1 are shown; --limit shows more.\n")
+    assert cut.err == ""  # what was not read to its end was closed all the same
     assert "--limit" not in typed("mentions", "--limit", "3").out
 
 
@@ -234,6 +239,36 @@ def test_how_far_off_a_time_is(capsys, span, said_so):
     screen = screen_of(80, capsys)
 
     assert screen.due(screen.now + span) == said_so
+
+
+class Tty(io.StringIO):
+    """A terminal that remembers."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("total", "shown"), [(4, "3/4"), (None, "assessing")])
+def test_a_bar_shows_how_far_it_is(monkeypatch, total, shown):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", Tty())
+
+    with progress("assessing", total, after=0) as step:
+        step(3)
+
+    assert shown in sys.stderr.getvalue()
+    assert sys.stderr.getvalue().endswith("\x1b[?25h\r\x1b[1A\x1b[2K")  # the cursor is back and the bar is gone
+
+
+def test_what_is_quick_and_what_is_no_terminal_shows_no_bar(monkeypatch, capsys):
+    with progress("assessing", 4, after=0) as step:
+        step(3)
+    assert capsys.readouterr() == ("", "")
+
+    monkeypatch.setattr(sys, "stderr", Tty())
+    with progress("assessing", 4, after=3600) as step:
+        step(3)
+    assert sys.stderr.getvalue() == ""
 
 
 # topics test

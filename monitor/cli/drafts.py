@@ -9,8 +9,8 @@ from typing import Any, TextIO
 
 import click
 
-from monitor.cli.explain import means
 from monitor.cli.frame import DONE, FAILED, Asked, command, now
+from monitor.cli.story import means
 from monitor.config import Config
 from monitor.messages import wording
 from monitor.model import Kind, Mention, Signal

@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from monitor.assess.lexicon import lexicon
 from monitor.audit import Link
 from monitor.cli import shapes, timeline
-from monitor.cli.find import on_one_line, state_of
+from monitor.cli.find import on_one_line
 from monitor.cli.frame import DONE, FAILED, Asked, command, opened
 from monitor.cli.screen import Column, Screen
+from monitor.cli.story import Story, by_beginning, conditions, means, points_at
 from monitor.cli.typed import Id
-from monitor.messages import lasting, wording
+from monitor.messages import wording
 from monitor.model import Incident, Notification, Rule, Signal, State, Stored
 from monitor.pipeline import Line
 from monitor.pipeline.work import NotPossible
@@ -83,18 +83,9 @@ def _subjects(tx: Transaction, kind: str, key: str) -> Iterator[Incident | Store
         yield notification
 
 
-def by_beginning(tx: Transaction, key: str) -> Notification | None:
-    """The notification whose id is `key` or, where that is unmistakable, begins with it."""
-    whole = outbox.one(tx, key)
-    if whole is not None or len(key) < 6:
-        return whole
-    found = [one for one in outbox.listed(tx) if one.id.startswith(key)]
-    return found[0] if len(found) == 1 else None
-
-
 def _tell(asked: Asked, line: Line, tx: Transaction, one: Incident | Stored | Notification, *, chain: bool) -> None:
     """Tells of one subject; with `chain`, of what lies behind it, too."""
-    story = _Story(line, tx, chain=chain)
+    story = Story(line, tx, chain=chain)
     if asked.json:
         asked.lines([story.facts(one)])
         return
@@ -108,118 +99,10 @@ def _tell(asked: Asked, line: Line, tx: Transaction, one: Incident | Stored | No
             _show_notification(screen, story, one)
 
 
-class _Story:
-    """What is known about a subject, gathered from the store in one view of it."""
-
-    def __init__(self, line: Line, tx: Transaction, *, chain: bool) -> None:
-        self.line, self.tx, self.chain = line, tx, chain
-
-    def facts(self, one: Incident | Stored | Notification) -> dict[str, Any]:
-        """All of it, for machines."""
-        match one:
-            case Incident():
-                said = [self._mention(found, [one.id]) for found in self.mentions(one)]
-                return shapes.incident(one, said) | self._decided(one)
-            case Stored():
-                of = mentions.incidents_of(self.tx, [one.id]).get(one.id, [])
-                mine = [found for key in of if (found := incidents.one(self.tx, key))]
-                told = [shapes.incident(found) | self._decided(found) for found in mine]
-                return self._mention(one, of) | {"why_not": self.why_not(one), "incident_facts": told}
-            case Notification():
-                mine = [found for found in [incidents.one(self.tx, one.incident_id or 0)] if found]
-                return shapes.notification(one) | {
-                    "history": [shapes.logged(link) for link in timeline.of_notification(self.tx, one.id)],
-                    "incident_facts": [self.facts(found) for found in mine],
-                }
-
-    def _mention(self, one: Stored, of: Sequence[int]) -> dict[str, Any]:
-        facts = shapes.mention(one, of)
-        if self.chain:
-            known = sources.one(self.tx, one.source)
-            facts |= {
-                "signals": [_signal(one, found) for found in one.assessment.signals],
-                "assessor": one.assessment.assessor,
-                "matched_rules": self.matched(one),
-                "versions": [{"version": number, "until": at} for number, at in mentions.told(self.tx, one.id)],
-                "source_facts": shapes.source(one.source, one.platform, self.state(one.source), known),
-            }
-        return facts
-
-    def _decided(self, one: Incident) -> dict[str, Any]:
-        sent = outbox.listed(self.tx, incident_id=one.id)
-        return {
-            "rule_facts": conditions(self.line.rules.get(one.rule)),
-            "timeline": [shapes.logged(link) for link in timeline.of_incident(self.tx, one.id)],
-            "deliveries": [shapes.notification(found) for found in sent],
-        }
-
-    def mentions(self, one: Incident, limit: int | None = None) -> list[Stored]:
-        """The mentions of an incident, the weightiest first."""
-        keys = incidents.mention_ids(self.tx, one.id, limit=limit)
-        by_id = {found.id: found for found in mentions.by_id(self.tx, keys)}
-        return [by_id[key] for key in keys]
-
-    def matched(self, one: Stored) -> list[dict[str, Any]]:
-        """The rules whose conditions the mention meets, and the incident that it went into, if there was one."""
-        found = incidents.rules_of(self.tx, one.id)
-        return [{"rule": rule, "group": group, "incident": incident} for rule, group, incident in found]
-
-    def state(self, source: str) -> str:
-        """How a source is doing."""
-        return state_of(self.line, source, sources.one(self.tx, source))
-
-    def why_not(self, one: Stored) -> str | None:
-        """Why a mention opened no incident; None where it did."""
-        matched = self.matched(one)
-        waiting = [match["rule"] for match in matched if match["incident"] is None]
-        notify = self.line.appetite.notify
-        if len(waiting) < len(matched):
-            return None
-        if waiting:
-            return f"it counts for {', '.join(waiting)}, which takes more mentions than came"
-        if one.history:
-            return "it was said before we watched: such mentions are counted and open nothing"
-        if one.assessment.signals and one.assessment.risk_score < notify:
-            score = f"{one.assessment.risk_score:.1f}"
-            return f"its heaviest signal scores {score} of 25, and [appetite] notify is {notify:g}: it is only counted"
-        return "no rule's conditions hold for it"
-
-
-def _signal(one: Stored, found: Signal) -> dict[str, Any]:
-    more = {"score": round(found.score, 2), "means": means(found.rule), "points_at": points_at(one, found)}
-    return shapes.signal(found) | more
-
-
-def points_at(one: Stored, found: Signal) -> str:
-    """The words that a signal points at."""
-    return (one.mention.title if found.field == "title" else one.mention.text)[found.start : found.end]
-
-
-def means(rule: str) -> str | None:
-    """What a rule of the lexicon looks for, in words; None for one that this version does not have."""
-    return next((known.means for known in lexicon().rules if known.id == rule), None)
-
-
-def conditions(rule: Rule | None) -> dict[str, Any] | None:
-    """What a rule asks for, without what it leaves open; None for one that the configuration no longer has."""
-    if rule is None:
-        return None
-    facts = {
-        "name": rule.name, "level": rule.level and rule.level.value, "risk": rule.risk,
-        "score_at_least": rule.score_at_least or None, "kinds": rule.kinds and sorted(rule.kinds),
-        "sources": rule.sources and sorted(rule.sources), "ours": rule.ours, "stars_below": rule.stars_below,
-        "sentiment_below": rule.sentiment_below, "count": rule.count, "within": rule.within and lasting(rule.within),
-        "unanswered_for": rule.unanswered_for and lasting(rule.unanswered_for), "group_by": list(rule.group_by),
-        "inboxes": list(rule.inboxes), "ack_within": rule.ack_within and lasting(rule.ack_within),
-        "unsilenceable": rule.unsilenceable or None,
-    }  # fmt: skip
-    return {name: value for name, value in facts.items() if value is not None}
-
-
 # For people
 
 
-def _show_incident(screen: Screen, story: _Story, one: Incident) -> None:
+def _show_incident(screen: Screen, story: Story, one: Incident) -> None:
     _head(screen, one)
     if story.chain:
         _rule(screen, story.line.rules.get(one.rule), one)
@@ -270,7 +153,7 @@ def _rule(screen: Screen, rule: Rule | None, one: Incident) -> None:
     screen.facts([(name.replace("_", " "), value) for name, value in facts.items() if name != "name"], indent=2)
 
 
-def _brief(screen: Screen, story: _Story, one: Stored) -> None:
+def _brief(screen: Screen, story: Story, one: Stored) -> None:
     """A mention as part of an incident: what it says, marked where it matters, and what was found in it."""
     said = one.mention
     who = " · ".join(part for part in (_what(one), screen.at(said.published_at), said.author or "") if part)
@@ -330,7 +213,7 @@ def _deliveries(screen: Screen, sent: Sequence[Notification]) -> None:
     screen.table([on_one_line(shapes.notification(one), screen) for one in sent], _SENT, empty="  none")
 
 
-def _show_mention(screen: Screen, story: _Story, one: Stored) -> None:
+def _show_mention(screen: Screen, story: Story, one: Stored) -> None:
     said, found = one.mention, one.assessment
     screen.heading(f"Mention {one.id} · {_what(one)}")
     _words(screen, one, limit=3000)
@@ -359,7 +242,7 @@ def _show_mention(screen: Screen, story: _Story, one: Stored) -> None:
     _show_decisions(screen, story, one)
 
 
-def _show_decisions(screen: Screen, story: _Story, one: Stored) -> None:
+def _show_decisions(screen: Screen, story: Story, one: Stored) -> None:
     screen.heading("What was decided")
     matched = story.matched(one)
     screen.facts([(match["rule"], _became(match)) for match in matched], indent=2)
@@ -380,7 +263,7 @@ def _became(match: Mapping[str, Any]) -> str:
     return f"{became}, group {match['group']}"
 
 
-def _show_notification(screen: Screen, story: _Story, one: Notification) -> None:
+def _show_notification(screen: Screen, story: Story, one: Notification) -> None:
     facts = shapes.notification(one)
     screen.heading(f"Notification {one.id}")
     screen.facts(

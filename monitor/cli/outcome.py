@@ -9,7 +9,7 @@ from importlib.metadata import version
 import click
 
 from monitor import log
-from monitor.cli import check, data, drafts, explain, find, run, work
+from monitor.cli import check, data, drafts, explain, find, run, sources, work
 from monitor.cli.frame import DONE, FAILED, MISCONFIGURED, TRY_LATER
 from monitor.config import ConfigError
 from monitor.pipeline.work import NotPossible
@@ -48,7 +48,7 @@ def wellheard() -> None:
     """Wellheard hears what is said in public about a healthcare organisation, and tells the right people in time."""
 
 
-for _module in (run, check, find, explain, work, drafts, data):
+for _module in (run, check, find, explain, work, drafts, sources, data):
     for _command in _module.COMMANDS:
         wellheard.add_command(_command)
 

@@ -199,8 +199,8 @@ def short(text: str, limit: int = 300) -> str:
 
 
 @contextmanager
-def progress(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr for what takes longer than half a second, with an end where `total` is known; only on a terminal.
+def progress(label: str, total: int | None = None, *, after: float = 0.5) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr for what takes longer than `after` seconds, with an end where `total` is known; only on a terminal.
     Gives the function that is told of each further step."""
     if not sys.stderr.isatty():
         yield lambda _done: None
@@ -212,9 +212,11 @@ def progress(label: str, total: int | None = None) -> Iterator[Callable[[int], N
     columns.append(MofNCompleteColumn() if total else TimeElapsedColumn())
     bar = Progress(*columns, console=Console(stderr=True), transient=True)
     task = bar.add_task(label, total=total)
-    begin = threading.Timer(0.5, bar.start)
+    begin = threading.Timer(after, bar.start)
     begin.daemon = True
     begin.start()
+    if not after:
+        begin.join()
     try:
         yield lambda done: bar.advance(task, done)
     finally:

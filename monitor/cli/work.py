@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from monitor import timing
-from monitor.cli.explain import by_beginning
 from monitor.cli.frame import DONE, Asked, command, opened
 from monitor.cli.screen import progress
+from monitor.cli.story import by_beginning
 from monitor.cli.typed import BY, NOTE, Id, Name, Span, Words
 from monitor.model import Incident, Message, Outcome, State
 from monitor.pipeline import Line, work

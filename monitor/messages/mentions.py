@@ -159,7 +159,7 @@ def _signal(signal: Signal) -> dict[str, Json]:
         "start": signal.start,
         "end": signal.end,
         "rule": line(signal.rule, 100),
-    }
+    } | ({"field": signal.field} if signal.field != "text" else {})
 
 
 def _quote(one: Stored, detail: Detail, keep: Sequence[str]) -> str:

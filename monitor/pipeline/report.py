@@ -34,9 +34,8 @@ def report(line: Line) -> int:
 def _due(line: Line, now: datetime) -> Period | None:
     """The latest week that is due and in which we were already watching; missed older ones are not sent late."""
     with line.database.read() as tx:
-        watching = [state.created_at for state in sources.every(tx, active=False)]
         first = line.config.digest.first
-        begun = min(watching, default=None)
+        begun = sources.begun(tx)
         if begun is None:
             return None
         at = line.config.digest.at

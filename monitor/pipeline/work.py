@@ -91,6 +91,7 @@ def replay(line: Line, key: str, *, by: str = "") -> None:
 
 
 def _unresolved(tx: Transaction, key: int) -> Incident:
+    incidents.one_judge(tx)  # or, on PostgreSQL, the judge would write over what people do what it read before
     incident = incidents.one(tx, key)
     if incident is None:
         raise NotPossible(f"there is no incident {key}; `wellheard incidents` lists them")

@@ -46,18 +46,21 @@ class Fresh:
     judged: bool
 
 
+# Asked of every page, and so put together once: that takes longer than the answer (benchmarks/polls.py).
+_KNOWN = select(
+    mentions.c.external_id, mentions.c.id, mentions.c.version, mentions.c.fingerprint, mentions.c.engagement,
+    mentions.c.stars, mentions.c.risk_score, mentions.c.history, mentions.c.gone_at.is_not(None),
+).where(mentions.c.platform == bindparam("at"), mentions.c.external_id.in_(bindparam("ids", expanding=True)))  # fmt: skip
+_ORPHANS = select(mentions).where(
+    mentions.c.platform == bindparam("at"), mentions.c.parent_id.in_(bindparam("ids", expanding=True)), mentions.c.ours
+)
+
+
 def known(tx: Connection, platform: str, external_ids: Iterable[str]) -> dict[str, Known]:
     """What is stored already under these ids of `platform`."""
-    columns = (
-        mentions.c.external_id, mentions.c.id, mentions.c.version, mentions.c.fingerprint, mentions.c.engagement,
-        mentions.c.stars, mentions.c.risk_score, mentions.c.history, mentions.c.gone_at.is_not(None),
-    )  # fmt: skip
-    query = select(*columns).where(
-        mentions.c.platform == platform, mentions.c.external_id.in_(bindparam("ids", expanding=True))
-    )
     found: dict[str, Known] = {}
     for ids in _batches(external_ids):
-        for row in tx.execute(query, {"ids": ids}):
+        for row in tx.execute(_KNOWN, {"at": platform, "ids": ids}):
             found[row[0]] = Known(*row[1:])
     return found
 
@@ -264,8 +267,7 @@ def orphans(tx: Connection, platform: str, parent_ids: Iterable[str]) -> list[St
     """Own replies that came before what they answer: they must be assessed again now that it is here."""
     found: list[Stored] = []
     for ids in _batches(parent_ids):
-        query = select(mentions).where(mentions.c.platform == platform, mentions.c.parent_id.in_(ids), mentions.c.ours)
-        found.extend(stored(row) for row in tx.execute(query))
+        found.extend(stored(row) for row in tx.execute(_ORPHANS, {"at": platform, "ids": ids}))
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import Column, Connection, Row, Update, and_, bindparam, func, insert, or_, select, update
 
 from monitor.connector import Cursor
 from monitor.model import SourceState
@@ -16,6 +16,39 @@ from monitor.store.database import Busy
 
 class Superseded(Busy):  # it is a fact about a lease, not a fault
     """The lease ran out and somebody else polls this source now: what was fetched is theirs to store."""
+
+
+def _held(**values: Any) -> Update:
+    """An update of a leased source, made once: putting such a statement together costs thrice what SQLite takes for it,
+    and every poll ends with one (benchmarks/polls.py)."""
+    mine = sources.c.name == bindparam("which"), sources.c.lease == bindparam("held")
+    return update(sources).where(*mine).values(values)
+
+
+def _or_as_it_is(name: str, column: Column[Any]) -> Any:
+    """The parameter `name`; where that is None the column keeps what it holds."""
+    return func.coalesce(bindparam(name, type_=column.type), column)
+
+
+_MOVED = _held(
+    skipped=sources.c.skipped + bindparam("unread", type_=sources.c.skipped.type),
+    mentions=sources.c.mentions + bindparam("more", type_=sources.c.mentions.type),
+    leased_until=bindparam("until"),
+    cursor=_or_as_it_is("moved_to", sources.c.cursor),
+    last_new_at=_or_as_it_is("new_at", sources.c.last_new_at),
+    longest_gap=_or_as_it_is("gap", sources.c.longest_gap),
+)
+_POLLED = _held(
+    polled_at=bindparam("now"),
+    next_poll_at=bindparam("due"),
+    walked_at=func.coalesce(sources.c.walked_at, bindparam("walked", type_=sources.c.walked_at.type)),
+    failures=0,
+    failing_since=None,
+    error=None,
+    remedy=None,
+    lease=None,
+    leased_until=None,
+)
 
 
 def sync(tx: Connection, platforms: Mapping[str, str], due_at: Mapping[str, datetime], now: datetime) -> None:
@@ -98,15 +131,11 @@ def move(
 ) -> None:
     """Stores where the walk stands, in the transaction that stores what it found, and holds the lease until `until`.
     Raises Superseded."""
-    values: dict[str, Any] = {"skipped": sources.c.skipped + skipped, "mentions": sources.c.mentions + new}
-    values["leased_until"] = until
-    if cursor is not None:
-        values["cursor"] = cursor
-    if new:
-        values["last_new_at"] = now
-        values["longest_gap"] = _longest_gap(tx, name, now)
-    moved = tx.execute(update(sources).where(sources.c.name == name, sources.c.lease == lease).values(values))
-    if moved.rowcount != 1:
+    values = {
+        "which": name, "held": lease, "until": until, "moved_to": cursor, "more": new, "unread": skipped,
+        "new_at": now if new else None, "gap": _longest_gap(tx, name, now) if new else None,
+    }  # fmt: skip
+    if tx.execute(_MOVED, values).rowcount != 1:
         raise Superseded(f"source {name} was taken over by another worker; what it had stored stays, try again")
 
 
@@ -121,21 +150,8 @@ def polled(
     tx: Connection, name: str, lease: str, *, now: datetime, next_poll_at: datetime, walked: bool = True
 ) -> None:
     """A poll went well: the source is due again, its first walk is over, its failures are forgotten."""
-    tx.execute(
-        update(sources)
-        .where(sources.c.name == name, sources.c.lease == lease)
-        .values(
-            polled_at=now,
-            next_poll_at=next_poll_at,
-            walked_at=func.coalesce(sources.c.walked_at, now) if walked else sources.c.walked_at,
-            failures=0,
-            failing_since=None,
-            error=None,
-            remedy=None,
-            lease=None,
-            leased_until=None,
-        )
-    )
+    values = {"which": name, "held": lease, "now": now, "due": next_poll_at, "walked": now if walked else None}
+    tx.execute(_POLLED, values)
 
 
 def failed(
@@ -168,6 +184,11 @@ def every(tx: Connection, *, active: bool = True) -> list[SourceState]:
     """All sources by name; those that left the configuration only with `active=False`."""
     query = select(sources).order_by(sources.c.name)
     return [state(row) for row in tx.execute(query.where(sources.c.active) if active else query)]
+
+
+def begun(tx: Connection) -> datetime | None:
+    """Since when the first source is watched, whether it still is or not; None where there never was one."""
+    return tx.execute(select(func.min(sources.c.created_at))).scalar()
 
 
 def one(tx: Connection, name: str) -> SourceState | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from tests.crash.harness import Scene, scene, storm
-from tests.crash.oracle import Verdict, verdict
+from tests.crash.oracle import Verdict, finish
 from tests.postgres import postgres
 
 TIMELINES, FEEDS = 16, 2
@@ -48,12 +48,7 @@ def _run(stage: Scene, kills: int, mentions: int, seed: int) -> Verdict:
     with click.progressbar(storming, length=kills, label="kills", file=sys.stderr) as bar:
         for _ in bar:
             pass
-    daemon = stage.start()
-    stage.settle(within=300)
-    code = daemon.stop()
-    if code or stage.held():
-        raise click.ClickException(f"the last daemon ended with {code} and left {stage.held()} leases")
-    return verdict(stage)
+    return finish(stage, within=300)
 
 
 @contextmanager

@@ -137,9 +137,8 @@ class Scene:
         """Waits until all that was said is stored, judged and told."""
         until(self._settled, within, "everything to be stored, judged and told", says=self.left)
 
-    def die(self, daemon: Daemon, within: float = 30) -> int:
+    def die(self, daemon: Daemon, within: float = 60) -> int:
         """Waits for a daemon that is to die by itself, gives it work meanwhile, and returns its exit code."""
-
         self.wait(lambda: daemon.code is not None, "the daemon to reach its fail point", within)
         self.bury(daemon)
         return daemon.code or 0

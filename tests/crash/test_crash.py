@@ -49,13 +49,13 @@ def test_a_death_at_a_named_point_loses_nothing(point: str, database_url: str, t
         stage.platform.publish("town00", PAGE + 2, threats=2)
         assert stage.die(stage.start(f"{point}:2")) == FAILED_POINT
 
-        finish(stage)
+        assert finish(stage).faults == ()
 
 
 def test_deaths_at_random_moments_lose_nothing(database_url: str, tmp_path: Path) -> None:
     with scene(tmp_path, database_url, seed=7, timelines=3, feeds=1, clinics=6) as stage:
         for _ in storm(stage, KILLS, random.Random(7), posts=240, threats=24):
             pass
-        finish(stage)
+        assert finish(stage).faults == ()
 
         assert stage.kills == KILLS

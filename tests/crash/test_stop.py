@@ -31,7 +31,7 @@ def test_sigterm_ends_the_sends_in_hand_and_holds_nothing(database_url: str, tmp
         assert daemon.stop() == 0
 
         assert stage.held() == 0
-        finish(stage)
+        assert finish(stage).faults == ()
         assert set(stage.sinks.copies().values()) == {1}
 
 
@@ -46,7 +46,7 @@ def test_stops_at_random_moments_hold_nothing(database_url: str, tmp_path: Path)
             time.sleep(dice.uniform(0, 0.15))
             assert daemon.stop() == 0
             assert stage.held() == 0
-        finish(stage)
+        assert finish(stage).faults == ()
         assert set(stage.sinks.copies().values()) == {1}
 
 
@@ -72,7 +72,7 @@ def test_a_second_sigterm_ends_it_at_once_and_loses_nothing(database_url: str, t
 def test_restarts_say_nothing_new_and_miss_nothing_new(database_url: str, tmp_path: Path) -> None:
     with scene(tmp_path, database_url, clinics=3) as stage:
         stage.platform.publish("town00", 8, threats=2)
-        finish(stage)
+        assert finish(stage).faults == ()
         told = list(stage.sinks.receipts)
         for number in range(RESTARTS):
             since = stage.due()
@@ -85,7 +85,7 @@ def test_restarts_say_nothing_new_and_miss_nothing_new(database_url: str, tmp_pa
         assert stage.sinks.receipts == told
 
         stage.platform.publish("town01", 1, threats=1)  # a clinic that had no threat yet, while nobody listens
-        finish(stage)
+        assert finish(stage).faults == ()
 
         news = [one for one in stage.sinks.receipts if one not in told]
         assert {one.about for one in news} == {stage.platform.clinics[2]}

@@ -1,10 +1,13 @@
-"""Several workers on one database: no message twice, a lost worker's work is taken over, and its late word not heard."""
+"""Several workers on one database: no message twice, a lost worker's work is taken over, and its late word not heard;
+and no worker writes over what people do."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,16 +15,18 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from monitor.model import Message, Notification
+from monitor.model import Message, Notification, State
+from monitor.pipeline import work
 from monitor.pipeline.deliver import LEASE, SEND_DEADLINE
 from monitor.pipeline.poll import LEASE as POLL_LEASE
 from monitor.schema import notifications
-from monitor.store import Database, log, outbox, sources
+from monitor.store import Database, incidents, log, outbox, sources
 from monitor.store.sources import Superseded
 from tests.clock import Clock
 from tests.crash.harness import HOOKS, PEOPLE, Scene, scene
 from tests.crash.process import until
-from tests.store import notification, send
+from tests.line import Bench
+from tests.store import incident, notification, send
 
 DUE = 1000
 SECOND = timedelta(seconds=1)
@@ -115,6 +120,29 @@ def test_a_claimed_source_is_anothers_when_the_lease_has_run_out_and_not_before(
         with database.write() as tx:
             sources.move(tx, "town", "other", {"at": 2}, **later)
             assert sources.every(tx)[0].cursor == {"at": 2}
+
+
+def test_what_people_do_while_the_judge_judges_is_not_written_over(
+    postgresql_url: str, tmp_path: Path, clock: Clock
+) -> None:
+    bench = Bench(postgresql_url, tmp_path, clock)
+    with closing(bench.line), opened(postgresql_url) as judge, ThreadPoolExecutor() as people:
+        with judge.write() as tx:
+            key = incidents.save(tx, incident()).id
+        with judge.write() as tx:
+            incidents.one_judge(tx)
+            seen = incidents.unresolved(tx, "threat_to_staff", "Main")
+            assert seen is not None
+            done = people.submit(work.ack, bench.line, key, by="Dana")
+            with pytest.raises(TimeoutError):
+                done.result(0.2)  # they wait for their turn
+            incidents.save(tx, replace(seen, mentions=2))
+        done.result(10)
+
+        with judge.read() as tx:
+            after = incidents.one(tx, key)
+    assert after is not None
+    assert (after.state, after.mentions) == (State.ACKED, 2)
 
 
 def _row(number: int) -> Notification:

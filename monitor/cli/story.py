@@ -1,0 +1,131 @@
+"""The story of an incident, a mention or a notification: what the store, the log and the rules know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from monitor.assess.lexicon import lexicon
+from monitor.cli import shapes, timeline
+from monitor.cli.sources import state_of
+from monitor.messages import lasting
+from monitor.model import Incident, Notification, Rule, Signal, Stored
+from monitor.pipeline import Line
+from monitor.store import Transaction, incidents, mentions, outbox, sources
+
+
+def by_beginning(tx: Transaction, key: str) -> Notification | None:
+    """The notification whose id is `key` or, where that is unmistakable, begins with it."""
+    whole = outbox.one(tx, key)
+    if whole is not None or len(key) < 6:
+        return whole
+    found = [one for one in outbox.listed(tx) if one.id.startswith(key)]
+    return found[0] if len(found) == 1 else None
+
+
+class Story:
+    """What is known about a subject, gathered from the store in one view of it."""
+
+    def __init__(self, line: Line, tx: Transaction, *, chain: bool) -> None:
+        self.line, self.tx, self.chain = line, tx, chain
+
+    def facts(self, one: Incident | Stored | Notification) -> dict[str, Any]:
+        """All of it, for machines."""
+        match one:
+            case Incident():
+                said = [self._mention(found, [one.id]) for found in self.mentions(one)]
+                return shapes.incident(one, said) | self._decided(one)
+            case Stored():
+                of = mentions.incidents_of(self.tx, [one.id]).get(one.id, [])
+                mine = [found for key in of if (found := incidents.one(self.tx, key))]
+                told = [shapes.incident(found) | self._decided(found) for found in mine]
+                return self._mention(one, of) | {"why_not": self.why_not(one), "incident_facts": told}
+            case Notification():
+                mine = [found for found in [incidents.one(self.tx, one.incident_id or 0)] if found]
+                return shapes.notification(one) | {
+                    "history": [shapes.logged(link) for link in timeline.of_notification(self.tx, one.id)],
+                    "incident_facts": [self.facts(found) for found in mine],
+                }
+
+    def _mention(self, one: Stored, of: Sequence[int]) -> dict[str, Any]:
+        facts = shapes.mention(one, of)
+        if self.chain:
+            known = sources.one(self.tx, one.source)
+            facts |= {
+                "signals": [_signal(one, found) for found in one.assessment.signals],
+                "assessor": one.assessment.assessor,
+                "matched_rules": self.matched(one),
+                "versions": [{"version": number, "until": at} for number, at in mentions.told(self.tx, one.id)],
+                "source_facts": shapes.source(one.source, one.platform, self.state(one.source), known),
+            }
+        return facts
+
+    def _decided(self, one: Incident) -> dict[str, Any]:
+        sent = outbox.listed(self.tx, incident_id=one.id)
+        return {
+            "rule_facts": conditions(self.line.rules.get(one.rule)),
+            "timeline": [shapes.logged(link) for link in timeline.of_incident(self.tx, one.id)],
+            "deliveries": [shapes.notification(found) for found in sent],
+        }
+
+    def mentions(self, one: Incident, limit: int | None = None) -> list[Stored]:
+        """The mentions of an incident, the weightiest first."""
+        keys = incidents.mention_ids(self.tx, one.id, limit=limit)
+        by_id = {found.id: found for found in mentions.by_id(self.tx, keys)}
+        return [by_id[key] for key in keys]
+
+    def matched(self, one: Stored) -> list[dict[str, Any]]:
+        """The rules whose conditions the mention meets, and the incident that it went into, if there was one."""
+        found = incidents.rules_of(self.tx, one.id)
+        return [{"rule": rule, "group": group, "incident": incident} for rule, group, incident in found]
+
+    def state(self, source: str) -> str:
+        """How a source is doing."""
+        return state_of(self.line, source, sources.one(self.tx, source))
+
+    def why_not(self, one: Stored) -> str | None:
+        """Why a mention opened no incident; None where it did."""
+        matched = self.matched(one)
+        waiting = [match["rule"] for match in matched if match["incident"] is None]
+        notify = self.line.appetite.notify
+        if len(waiting) < len(matched):
+            return None
+        if waiting:
+            return f"it counts for {', '.join(waiting)}, which takes more mentions than came"
+        if one.history:
+            return "it was said before we watched: such mentions are counted and open nothing"
+        if one.assessment.signals and one.assessment.risk_score < notify:
+            score = f"{one.assessment.risk_score:.1f}"
+            return f"its heaviest signal scores {score} of 25, and [appetite] notify is {notify:g}: it is only counted"
+        return "no rule's conditions hold for it"
+
+
+def _signal(one: Stored, found: Signal) -> dict[str, Any]:
+    more = {"score": round(found.score, 2), "means": means(found.rule), "points_at": points_at(one, found)}
+    return shapes.signal(found) | more
+
+
+def points_at(one: Stored, found: Signal) -> str:
+    """The words that a signal points at."""
+    return (one.mention.title if found.field == "title" else one.mention.text)[found.start : found.end]
+
+
+def means(rule: str) -> str | None:
+    """What a rule of the lexicon looks for, in words; None for one that this version does not have."""
+    return next((known.means for known in lexicon().rules if known.id == rule), None)
+
+
+def conditions(rule: Rule | None) -> dict[str, Any] | None:
+    """What a rule asks for, without what it leaves open; None for one that the configuration no longer has."""
+    if rule is None:
+        return None
+    facts = {
+        "name": rule.name, "level": rule.level and rule.level.value, "risk": rule.risk,
+        "score_at_least": rule.score_at_least or None, "kinds": rule.kinds and sorted(rule.kinds),
+        "sources": rule.sources and sorted(rule.sources), "ours": rule.ours, "stars_below": rule.stars_below,
+        "sentiment_below": rule.sentiment_below, "count": rule.count, "within": rule.within and lasting(rule.within),
+        "unanswered_for": rule.unanswered_for and lasting(rule.unanswered_for), "group_by": list(rule.group_by),
+        "inboxes": list(rule.inboxes), "ack_within": rule.ack_within and lasting(rule.ack_within),
+        "unsilenceable": rule.unsilenceable or None,
+    }  # fmt: skip
+    return {name: value for name, value in facts.items() if value is not None}
