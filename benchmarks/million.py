@@ -114,7 +114,7 @@ def _said(words: str) -> Mention:
 
 def fill(database: Database, said: Said, rows: int) -> None:
     """Ten weeks of mentions, what became of them, and the old notifications."""
-    start, begun, batch = process_time(), perf_counter(), 5_000
+    start, begun, batch = process_time(), perf_counter(), min(5_000, rows // 200)
     with database.write() as tx:
         names = {f"site-{number}": "rss" for number in range(40)}
         sources.sync(tx, names, dict.fromkeys(names, NOW), NOW - timedelta(weeks=WEEKS))
@@ -225,7 +225,7 @@ class Stand:
         with self.line.database.write() as tx:
             for one in claimed:
                 outbox.sent(tx, one, NOW)
-        assert len(claimed) == 1
+        assert claimed
         return found
 
     def ask(self, question: Callable[[Any], object]) -> Callable[[], Spent]:
@@ -284,7 +284,8 @@ def measured(line: Line, said: Said, config: Path, rounds: int, name: str) -> No
     digest_peak = _peak(stand.digest)
     found = in_turns(stand.questions(), rounds)
     rows = [[question, cpu(some) * 1000, wall(some) * 1000] for question, some in found.items()]
-    file = f", {line.database.file.stat().st_size / 1e6:,.0f} MB" if line.database.sqlite else ""
+    files = line.database.file.parent.glob(f"{line.database.file.name}*") if line.database.sqlite else ()
+    file = f", {sum(one.stat().st_size for one in files) / 1e6:,.0f} MB" if line.database.sqlite else ""
     note = (
         f"{total:,} mentions{file}, {last:,} of them in the last week. This process held {before / 1e6:.0f} MB with the store"
         f" open, {digest_peak / 1e6:.0f} MB at the most while it made a digest, {psutil.Process().memory_info().rss / 1e6:.0f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -54,6 +55,7 @@ async def serve(engine: Engine) -> None:
     """Runs until SIGTERM or SIGINT: then nothing new is begun, what is in hand ends or is given back. A second signal
     goes at once, and still loses nothing."""
     line = engine.line
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a look that is skipped is made up for by the next
     _listen(engine)
     await line.run(begin, line)
     clock = _clock(engine)

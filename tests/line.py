@@ -93,7 +93,7 @@ class Bench:
             config=loaded,
             database=database,
             now=clock.now,
-            assessor=assessor(loaded),
+            assessors=lambda: assessor(loaded),
             topics=Topics({name: topic.query for name, topic in loaded.topics.items()}),
             rules=all_rules(loaded),
             connectors=lambda name: self.fakes.setdefault(name, Fake()),  # type: ignore[arg-type, return-value]

@@ -25,6 +25,7 @@ from monitor.cli.screen import Screen
 from monitor.config import Config, load
 from monitor.model import Json
 from monitor.pipeline.line import Line, assemble
+from monitor.store import StoreError
 
 DONE, FAILED, USAGE, TRY_LATER, MISCONFIGURED = 0, 1, 2, 75, 78
 
@@ -123,21 +124,29 @@ def opened(asked: Asked) -> Iterator[Line]:
 
 
 @asynccontextmanager
-async def online(config: Config, *, migrate: bool = True) -> AsyncIterator[tuple[Line, httpx.AsyncClient]]:
-    """A line with its way out, both closed at the end."""
+async def online(
+    config: Config, *, migrate: bool = True, daemon: bool = False
+) -> AsyncIterator[tuple[Line, httpx.AsyncClient]]:
+    """A line with its way out, both closed at the end. A `daemon` takes an SQLite file for itself before it migrates."""
     async with http.client(contact=config.network.contact, allow=config.network.allow) as client:
         line = assemble(config, client, now=now, lease=worker(), reach=_fail_point(os.environ.get("WELLHEARD_FAIL")))
         try:
+            if daemon:
+                line.database.claim_daemon()
             if migrate:
-                _fit(line)
+                _fit(line, daemon=daemon)
             yield line, client
         finally:
             line.close()
 
 
-def _fit(line: Line) -> None:
-    """Migrates a database that is behind: an embedded store must not need a second command."""
-    if line.database.behind():
+def _fit(line: Line, *, daemon: bool = False) -> None:
+    """Fills an empty database with its tables, and lets the daemon bring an older one up to date: an embedded store must
+    not need a second command. Any other command leaves an older one alone: a daemon may be at work in it."""
+    behind = line.database.behind()
+    if behind is not None and not daemon and not line.database.blank():
+        raise StoreError(behind)
+    if behind is not None:
         line.database.upgrade()
 
 

@@ -50,7 +50,7 @@ def run(asked: Asked, *, once: bool) -> int:
 
 
 async def _serve(asked: Asked, config: Config) -> int:
-    async with online(config) as (line, client):
+    async with online(config, daemon=True) as (line, client):
         # Before the greeting: a second daemon on the same file ends here.
         await line.run(line.database.claim_daemon)
         if sys.stdout.isatty() and not asked.json:
@@ -67,7 +67,7 @@ async def _serve(asked: Asked, config: Config) -> int:
 
 
 async def _once(asked: Asked, config: Config) -> int:
-    async with online(config) as (line, _client):
+    async with online(config, daemon=True) as (line, _client):
         await line.run(daemon.begin, line)
         names = [name for name, source in config.sources.items() if source.enabled]
         with progress("polling", len(names)) as step:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 import httpx
@@ -36,7 +37,7 @@ class Line:
     config: Config
     database: Database
     now: Callable[[], datetime]
-    assessor: Assessor
+    assessors: Callable[[], Assessor]
     topics: Topics
     rules: Mapping[str, Rule]
     connectors: Callable[[str], Connector]
@@ -44,6 +45,7 @@ class Line:
     lease: str
     reach: Callable[[str], None] = _nothing
     executor: ThreadPoolExecutor = field(init=False)
+    _assessor: Assessor | None = None
     sending: dict[asyncio.Task[None], tuple[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -58,6 +60,13 @@ class Line:
         except asyncio.CancelledError:
             await asyncio.wait([done])
             raise
+
+    @property
+    def assessor(self) -> Assessor:
+        """The assessor, made when it is first needed: a command that only lists has no use for its lexicons."""
+        if self._assessor is None:
+            self._assessor = self.assessors()
+        return self._assessor
 
     @property
     def appetite(self) -> rulebook.Appetite:
@@ -100,7 +109,7 @@ def assemble(
         config=config,
         database=Database(config.database),
         now=now,
-        assessor=assessor(config),
+        assessors=partial(assessor, config),
         topics=Topics({name: topic.query for name, topic in config.topics.items()}),
         rules=all_rules(config),
         connectors=source_connector(config, client),

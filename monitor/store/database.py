@@ -131,6 +131,11 @@ class Database:
             return None
         return f"the database is at revision {have or 'none'}, this version wants {want}: run `wellheard db upgrade`"
 
+    def blank(self) -> bool:
+        """Whether nothing was ever migrated here."""
+        with self.write() as tx:
+            return _known_revision(tx) is None
+
     def backup(self, file: Path) -> None:
         """A consistent copy of an SQLite database while it is being written to. Raises StoreError."""
         if not self.sqlite:
@@ -203,7 +208,18 @@ _READER = (f"busy_timeout={_BUSY_MS}", "query_only=ON", "mmap_size=0")
 
 def _server_engine(url: Any) -> Engine:
     # prepare_threshold=None: prepared statements do not survive a pooler such as pgbouncer.
-    return create_engine(url, pool_size=5, max_overflow=5, pool_pre_ping=True, connect_args={"prepare_threshold": None})
+    engine = create_engine(
+        url, pool_size=5, max_overflow=5, pool_pre_ping=True, connect_args={"prepare_threshold": None}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: Any) -> None:
+        # A worker that is frozen inside a transaction holds its locks: the server ends it, and the others go on.
+        with connection.cursor() as cursor:
+            cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
+        connection.commit()
+
+    return engine
 
 
 @contextmanager
