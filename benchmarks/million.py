@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import httpx
 import psutil
-from sqlalchemy import insert, text
+from sqlalchemy import insert
 
 from benchmarks.measure import Spent, cpu, in_turns, machine, options, spent, table, wall
 from benchmarks.texts import Texts
@@ -127,7 +127,6 @@ def fill(database: Database, said: Said, rows: int) -> None:
     with database.write() as tx:
         _incidents(tx)
         _notifications(tx, rows // 10)
-        tx.execute(text("ANALYZE"))
     print(f"\rfilled with {rows:,} mentions in {process_time() - start:.0f} s of CPU, {perf_counter() - begun:.0f} s")
 
 

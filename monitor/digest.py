@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -168,9 +168,9 @@ class _Tally:
 
     def __init__(self) -> None:
         self.whole = Part()
-        self.by_source: dict[str, Part] = {}
-        self.by_location: dict[str, Part] = {}
-        self.by_theme: dict[str, Part] = {}
+        self.by_source: defaultdict[str, Part] = defaultdict(Part)
+        self.by_location: defaultdict[str, Part] = defaultdict(Part)
+        self.by_theme: defaultdict[str, Part] = defaultdict(Part)
         self.by_risk: Counter[str] = Counter()
         self.unread: Counter[str] = Counter()
         self.at_risk = self.ours = self.replies = self.history = 0
@@ -197,10 +197,10 @@ class _Tally:
             self.unread[_unreadable(one)] += 1
         parts = [
             self.whole,
-            self.by_source.setdefault(one.source, Part()),
-            self.by_location.setdefault(one.labels.get("location") or NO_LOCATION, Part()),
+            self.by_source[one.source],
+            self.by_location[one.labels.get("location") or NO_LOCATION],
         ]
-        parts += [self.by_theme.setdefault(theme, Part()) for theme in set(one.assessment.themes)]
+        parts += [self.by_theme[theme] for theme in set(one.assessment.themes)]
         for part in parts:
             part.add(mood, one.mention.stars)
 

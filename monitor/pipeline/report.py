@@ -21,7 +21,7 @@ say = structlog.get_logger()
 def report(line: Line) -> int:
     """Writes the digest that is due, if it has not been written yet. Returns how many notifications were added."""
     now = line.now()
-    period = _due(line, now)
+    period = _due(line, now) if line.config.digest.inboxes else None
     if period is None:
         return 0
     with line.database.read() as tx:

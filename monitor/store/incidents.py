@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.model import Incident, Level, Outcome, State, Step
 from monitor.schema import incidents, matches, silences
 
+# Not bound: SQLite takes the partial index only for the very condition it was made with.
+_UNRESOLVED = incidents.c.state != literal_column("'resolved'")
 _JUDGE = 0x6A756467
 """The advisory lock under which PostgreSQL workers judge one after another."""
 
@@ -113,16 +115,14 @@ def rules_of(tx: Connection, mention_id: int) -> list[tuple[str, str, int | None
 
 def unresolved(tx: Connection, rule: str, group: str) -> Incident | None:
     """The one incident of a rule and group that is not resolved."""
-    query = select(incidents).where(
-        incidents.c.rule == rule, incidents.c.group_name == group, incidents.c.state != State.RESOLVED.value
-    )
+    query = select(incidents).where(incidents.c.rule == rule, incidents.c.group_name == group, _UNRESOLVED)
     row = tx.execute(query).first()
     return incident(row) if row else None
 
 
 def of_rules(tx: Connection, rules: Iterable[str]) -> list[Incident]:
     """The incidents of these rules that are not resolved."""
-    query = select(incidents).where(incidents.c.rule.in_(sorted(rules)), incidents.c.state != State.RESOLVED.value)
+    query = select(incidents).where(incidents.c.rule.in_(sorted(rules)), _UNRESOLVED)
     return [incident(row) for row in tx.execute(query)]
 
 

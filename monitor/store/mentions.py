@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +10,25 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Row, Select, Text, and_, bindparam, exists, func, insert, select, type_coerce, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+    type_coerce,
+    update,
+)
 
 from monitor.model import Assessment, Kind, Labels, Mention, Signal, Stored
-from monitor.schema import dumps, matches, mentions, versions
+from monitor.schema import Compact, dumps, matches, mentions, versions
 
 WORTH_JUDGING = 24
 """Edits after which a mention is no longer judged again: some texts change with every poll (lemon24/reader, too)."""
@@ -46,14 +62,23 @@ class Fresh:
     judged: bool
 
 
+# JSON is read as it is written: thousands of rows repeat a few topics, labels and themes, and each is decoded once.
+_WHOLE = select(
+    *(type_coerce(one, Text).label(one.name) if isinstance(one.type, Compact) else one for one in mentions.c)
+)
 # Asked of every page, and so put together once: that takes longer than the answer (benchmarks/polls.py).
 _KNOWN = select(
     mentions.c.external_id, mentions.c.id, mentions.c.version, mentions.c.fingerprint, mentions.c.engagement,
     mentions.c.stars, mentions.c.risk_score, mentions.c.history, mentions.c.gone_at.is_not(None),
 ).where(mentions.c.platform == bindparam("at"), mentions.c.external_id.in_(bindparam("ids", expanding=True)))  # fmt: skip
-_ORPHANS = select(mentions).where(
+_ORPHANS = _WHOLE.where(
     mentions.c.platform == bindparam("at"), mentions.c.parent_id.in_(bindparam("ids", expanding=True)), mentions.c.ours
 )
+
+
+# SQLite takes a partial index only for the very condition it was made with: no bound 0, and no `judged = 0`.
+_UNJUDGED = text("NOT mentions.judged")
+_RISKY = mentions.c.risk_score > literal_column("0")
 
 
 def known(tx: Connection, platform: str, external_ids: Iterable[str]) -> dict[str, Known]:
@@ -241,7 +266,7 @@ def count_expired(tx: Connection, before: datetime, own_before: datetime) -> int
 
 def history_of(tx: Connection, source: str) -> Iterator[Stored]:
     """What a source held before we watched it."""
-    query = select(mentions).where(mentions.c.source == source, mentions.c.history)
+    query = _WHOLE.where(mentions.c.source == source, mentions.c.history)
     with tx.execute(query.execution_options(yield_per=1000)) as rows:
         yield from map(stored, rows)
 
@@ -258,7 +283,7 @@ def parents(tx: Connection, platform: str, external_ids: Iterable[str]) -> dict[
     """The stored mentions that others answer, by external id."""
     found: dict[str, Mention] = {}
     for ids in _batches(external_ids):
-        query = select(mentions).where(mentions.c.platform == platform, mentions.c.external_id.in_(ids))
+        query = _WHOLE.where(mentions.c.platform == platform, mentions.c.external_id.in_(ids))
         found.update({row.external_id: _mention(row) for row in tx.execute(query)})
     return found
 
@@ -273,7 +298,7 @@ def orphans(tx: Connection, platform: str, parent_ids: Iterable[str]) -> list[St
 
 def unjudged(tx: Connection, limit: int) -> list[Stored]:
     """The judge's queue, oldest first. On PostgreSQL the rows are held until the transaction ends."""
-    query = select(mentions).where(~mentions.c.judged).order_by(mentions.c.id).limit(limit)
+    query = _WHOLE.where(_UNJUDGED).order_by(mentions.c.id).limit(limit)
     return [stored(row) for row in tx.execute(query.with_for_update(skip_locked=True))]
 
 
@@ -293,8 +318,7 @@ def unanswered(
     )
     seen = exists().where(matches.c.rule == rule, matches.c.mention_id == mentions.c.id)
     query = (
-        select(mentions)
-        .where(mentions.c.first_seen_at.between(since, until), ~mentions.c.history, ~mentions.c.ours)
+        _WHOLE.where(mentions.c.first_seen_at.between(since, until), ~mentions.c.history, ~mentions.c.ours)
         .where(mentions.c.gone_at.is_(None), ~answered, ~seen)
         .order_by(mentions.c.first_seen_at)
         .limit(limit)
@@ -315,13 +339,13 @@ def listed(
     limit: int | None = None,
 ) -> Iterator[Stored]:
     """What people ask for, newest first, or by `order` "risk" (score) or "reach" (audience, then engagement)."""
-    query = select(mentions)
+    query = _WHOLE
     if since is not None:
         query = query.where(mentions.c.first_seen_at >= since)
     if until is not None:
         query = query.where(mentions.c.first_seen_at < until)
     if risk is not None or order == "risk":
-        query = query.where(mentions.c.risk_score > 0)
+        query = query.where(_RISKY)
     if risk is not None:
         query = query.where(type_coerce(mentions.c.signals, Text).contains(f'"risk":"{risk}"', autoescape=True))
     if source is not None:
@@ -346,13 +370,13 @@ def by_id(tx: Connection, ids: Iterable[int]) -> list[Stored]:
     """Mentions by our ids, in the order of the ids."""
     found: list[Stored] = []
     for some in _batches(ids):
-        found.extend(stored(row) for row in tx.execute(select(mentions).where(mentions.c.id.in_(some))))
+        found.extend(stored(row) for row in tx.execute(_WHOLE.where(mentions.c.id.in_(some))))
     return sorted(found, key=lambda one: one.id)
 
 
 def after(tx: Connection, key: int, *, limit: int, since: datetime | None, other_than: str | None) -> list[Stored]:
     """The next mentions by id, as `rescore` walks them: those not yet assessed by `other_than`."""
-    query = select(mentions).where(mentions.c.id > key, mentions.c.gone_at.is_(None)).order_by(mentions.c.id)
+    query = _WHOLE.where(mentions.c.id > key, mentions.c.gone_at.is_(None)).order_by(mentions.c.id)
     if since is not None:
         query = query.where(mentions.c.first_seen_at >= since)
     if other_than is not None:
@@ -394,17 +418,27 @@ def stored(row: Row[Any]) -> Stored:
         assessment=Assessment(
             lang=row.lang,
             sentiment=row.sentiment,
-            themes=tuple(row.themes),
-            signals=tuple(Signal(**packed) for packed in row.signals),
+            themes=_words(row.themes),
+            signals=() if row.signals == "[]" else tuple(Signal(**packed) for packed in json.loads(row.signals)),
             assessor=row.assessor,
         ),
         first_seen_at=row.first_seen_at,
         version=row.version,
-        topics=tuple(row.topics),
-        labels=row.labels,
+        topics=_words(row.topics),
+        labels=dict(_pairs(row.labels)),
         history=row.history,
         gone_at=row.gone_at,
     )
+
+
+@lru_cache(maxsize=4096)
+def _words(written: str) -> tuple[str, ...]:
+    return tuple(json.loads(written))
+
+
+@lru_cache(maxsize=4096)
+def _pairs(written: str) -> tuple[tuple[str, str], ...]:
+    return tuple(json.loads(written).items())
 
 
 def _mention(row: Row[Any]) -> Mention:

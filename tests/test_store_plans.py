@@ -1,0 +1,63 @@
+"""What the busiest questions to the store cost on SQLite: the statements as they are sent ask an index, and never scan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from monitor.model import Kind
+from monitor.store import Database, incidents, mentions, outbox, sources
+from tests.store import NOW
+
+QUESTIONS: dict[str, tuple[Callable[[Connection], object], str]] = {
+    "the judge's queue": (lambda tx: mentions.unjudged(tx, 500), "ix_mentions_unjudged"),
+    "what is stored already": (lambda tx: mentions.known(tx, "p", ["1", "2"]), "uq_mentions_identity"),
+    "own replies whose parent came late": (lambda tx: mentions.orphans(tx, "p", ["1"]), "ix_mentions_parent"),
+    "the week": (lambda tx: list(mentions.listed(tx, since=NOW)), "ix_mentions_first_seen_at"),
+    "the week's risks": (lambda tx: list(mentions.listed(tx, since=NOW, risk="x")), "ix_mentions_risky"),
+    "what nobody answered": (
+        lambda tx: mentions.unanswered(tx, "r", kinds=[Kind.REVIEW], since=NOW, until=NOW, limit=9),
+        "ix_mentions_first_seen_at",
+    ),
+    "the open incident of a group": (lambda tx: incidents.unresolved(tx, "r", "g"), "uq_incidents_unresolved"),
+    "the open incidents of rules": (lambda tx: incidents.of_rules(tx, ["r"]), "uq_incidents_unresolved"),
+    "steps that are due": (lambda tx: incidents.due(tx, NOW, 9), "ix_incidents_due"),
+    "matches in no incident": (lambda tx: incidents.loose(tx, "r", "g", NOW), "ix_matches_window"),
+    "notifications that are due": (
+        lambda tx: outbox.claim(tx, NOW, lease="me", until=NOW, limit=9),
+        "ix_notifications_due",
+    ),
+    "when the next one is due": (outbox.next_due, "ix_notifications_due"),
+    "whether a digest was written": (lambda tx: outbox.exists(tx, "digest/2026-W09/"), "sqlite_autoindex_notifications"),
+    "sources that are due": (
+        lambda tx: sources.claim(tx, NOW, lease="me", until=NOW, limit=9),
+        "ix_sources_next_poll_at",
+    ),
+}
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path / 'x.db'}")
+    database.upgrade()
+    yield database
+    database.close()
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_is_answered_by_its_index(database: Database, question: str) -> None:
+    ask, index = QUESTIONS[question]
+    with database.write() as tx:
+        sent: list[tuple[str, Any]] = []
+        event.listen(tx, "before_cursor_execute", lambda *said: sent.append((said[2], said[3])))
+        ask(tx)
+        plans = [
+            row[3] for words, given in sent[:1] for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}", given)
+        ]
+
+    assert any(index in step for step in plans), plans
+    assert not any(step.startswith("SCAN") and "INDEX" not in step for step in plans), plans
