@@ -34,7 +34,7 @@ from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -374,11 +374,11 @@ def worst(line: Line, emoji: int) -> list[list[object]]:
 def profile(stand: Stand, case: Case) -> None:
     """Prints where the whole line's time goes, function by function."""
     stand.whole(case)
-    profiler = cProfile.Profile()
+    profiler = cProfile.Profile(thread_time)
     run, stand.line.executor = stand.line.executor, _Here()  # type: ignore[assignment]
     profiler.runcall(stand.whole, case)
     stand.line.executor = run
-    pstats.Stats(profiler).sort_stats("tottime").print_stats(40)
+    pstats.Stats(profiler).sort_stats("tottime").print_stats(35)
 
 
 class _Here:

@@ -38,6 +38,7 @@ _MOVED = _held(
     last_new_at=_or_as_it_is("new_at", sources.c.last_new_at),
     longest_gap=_or_as_it_is("gap", sources.c.longest_gap),
 )
+_SILENCE = select(sources.c.last_new_at, sources.c.longest_gap).where(sources.c.name == bindparam("which"))
 _POLLED = _held(
     polled_at=bindparam("now"),
     next_poll_at=bindparam("due"),
@@ -141,7 +142,7 @@ def move(
 
 def _longest_gap(tx: Connection, name: str, now: datetime) -> float:
     """The longest silence, in seconds, that this source has shown; old ones fade, so that habits may change."""
-    row = tx.execute(select(sources.c.last_new_at, sources.c.longest_gap).where(sources.c.name == name)).one()
+    row = tx.execute(_SILENCE, {"which": name}).one()
     gap = (now - row.last_new_at).total_seconds() if row.last_new_at else 0.0
     return float(max(gap, row.longest_gap * 0.98))
 
