@@ -32,7 +32,10 @@ QUESTIONS: dict[str, tuple[Callable[[Connection], object], str]] = {
         "ix_notifications_due",
     ),
     "when the next one is due": (outbox.next_due, "ix_notifications_due"),
-    "whether a digest was written": (lambda tx: outbox.exists(tx, "digest/2026-W09/"), "sqlite_autoindex_notifications"),
+    "whether a digest was written": (
+        lambda tx: outbox.exists(tx, "digest/2026-W09/"),
+        "sqlite_autoindex_notifications",
+    ),
     "sources that are due": (
         lambda tx: sources.claim(tx, NOW, lease="me", until=NOW, limit=9),
         "ix_sources_next_poll_at",
