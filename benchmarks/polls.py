@@ -176,9 +176,9 @@ async def standing(port: int, count: int, folder: Path) -> AsyncIterator[Stand]:
             await line.run(line.database.upgrade)
             await line.run(_synced, line, count // 5)
             stand = Stand(line, clock, client, port, count // 5)
-            assessor, line.assessor = line.assessor, _Mute()  # type: ignore[assignment]
+            real, line.assessors = line.assessors, _Mute  # type: ignore[assignment]
             await stand.round()
-            line.assessor = assessor
+            line.assessors, line._assessor = real, None  # noqa: SLF001  # it is kept there once it is made
             yield stand
         finally:
             line.close()
