@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, Literal, Protocol, cast
@@ -46,26 +46,97 @@ class Page:
     """What one step of a walk found. Its mentions and its cursor are stored in one transaction.
 
     `cursor` None: the walk is not over, keep the old one. `gone`: external ids the platform no longer has.
-    `skipped`: how many items could not be read - they are counted, never the reason to lose the page."""
+    `skipped`: how many items could not be read - they are counted, never the reason to lose the page.
+    `warnings`: sentences for people on what this walk could not see, or soon will not: a budget that runs out, an app
+    that waits for its approval. Those of the last whole walk are shown until the next."""
 
     mentions: Sequence[Mention] = ()
     cursor: Cursor | None = None
     gone: Sequence[str] = ()
     skipped: int = 0
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """How a connector gets at its platform, and what it cannot see; printed by `connectors` and in the documentation.
 
-    `kind` lets an organisation refuse a way: an official API, a licensed one, a feed, or reading public pages."""
+    `kind` lets an organisation refuse a way: an official API, a licensed one, a feed, or reading public pages.
+    `needs` says what it takes to get in, `costs` what the platform charges, `limits` how much it lets us ask.
+    `unconfirmed`: facts that no public documentation confirmed; where they are wrong, the connector fails loudly.
+
+    What the terms ask is code. `retention`: how long after we first saw it, text and author may be kept. `recheck`: how
+    often what is stored is looked up again with `Connector.recheck`, so that what was deleted there goes here.
+    `refresh`: text and author that neither a poll nor a recheck confirmed for so long are removed."""
 
     kind: Literal["official", "licensed", "feed", "page", "local"]
     sees: str
     blind_to: str
     own_replies: bool
     terms: str
+    needs: str = "nothing"
+    costs: str = "free"
+    limits: str = "none known"
+    unconfirmed: tuple[str, ...] = ()
     retention: timedelta | None = None
+    recheck: timedelta | None = None
+    refresh: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One thing that `connect` asks the operator for: the `key` of the option it becomes."""
+
+    key: str
+    prompt: str
+    secret: bool = False
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuth:
+    """Where a person grants access (RFC 6749 with PKCE): `connect` opens `authorize`, takes the code on a loopback
+    redirect or pasted, and changes it at `token` into tokens, which `find` gets as `access_token` and `refresh_token`.
+
+    `client` says where the client's credentials stand in the token request. `parameters` are added to `authorize`.
+    `loopback` False: the platform takes only a registered https address; the operator pastes what it shows there."""
+
+    authorize: str
+    token: str
+    scopes: tuple[str, ...] = ()
+    pkce: bool = True
+    client: Literal["body", "basic"] = "body"
+    loopback: bool = True
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An account, page or location that the credentials reach: a `[sources.NAME]` table to paste, with the `options`
+    that the answers do not give and, where there is one, its `location` label."""
+
+    name: str
+    shown: str
+    options: Mapping[str, Json]
+    location: str | None = None
+
+
+Answers = Mapping[str, "str | Secret"]
+"""What the operator answered, by key, and the tokens that an OAuth grant gave."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connect:
+    """How an operator gets in: what to do at the platform `before`, what is asked, the grant, what is then found.
+
+    `keeps`: which of the answers and tokens become options of the source; secrets go to files of mode 600. A
+    `token_file` among them is written as the connector's own `Stored` credential expects it."""
+
+    before: str
+    asks: tuple[Ask, ...] = ()
+    oauth: OAuth | None = None
+    keeps: tuple[str, ...] = ()
+    find: Callable[[Answers, httpx.AsyncClient], AsyncIterator[Found]] | None = None
 
 
 class PollError(Exception):
@@ -105,6 +176,12 @@ class Connector(Protocol):
     Options: ClassVar[type[Any]]
     """A pydantic model of the keys of `[sources.NAME.options]`; credentials in it are of type `Secret`."""
 
+    # Optional, beside what stands here:
+    #   connect: ClassVar[Connect]                    how an operator gets in, for `wellheard connect`
+    #   def recheck(self, ids: Sequence[str]) -> AsyncGenerator[Page, None]
+    #                                                 what is gone and what has changed among these external ids
+    #   __init__(..., now: Callable[[], datetime])    keyword-only with a default, where budgets or windows need a clock
+
     def __init__(self, options: Any, client: httpx.AsyncClient) -> None: ...
 
     def poll(self, cursor: Cursor, floor: datetime) -> AsyncGenerator[Page, None]:
@@ -125,6 +202,6 @@ def load(name: str) -> type[Connector]:
 
 
 __all__ = [
-    "Access", "AuthRejected", "Connector", "Cursor", "Malformed", "NotPermitted", "Page", "PollError", "Secret",
-    "Throttled", "Unavailable", "load", "names",
+    "Access", "Answers", "Ask", "AuthRejected", "Connect", "Connector", "Cursor", "Found", "Malformed", "NotPermitted",
+    "OAuth", "Page", "PollError", "Secret", "Throttled", "Unavailable", "load", "names",
 ]  # fmt: skip

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
+from monitor.connector import Secret
 
-    from monitor.connector import Secret
+Exchange = Generator[httpx.Request, httpx.Response, None]
 
 
 class Bearer(httpx.Auth):
@@ -18,7 +20,7 @@ class Bearer(httpx.Auth):
     def __init__(self, token: Secret) -> None:
         self._token = token
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+    def auth_flow(self, request: httpx.Request) -> Exchange:
         """Yield the request once, signed."""
         request.headers["authorization"] = f"Bearer {self._token.reveal()}"
         yield request

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import httpx
@@ -43,9 +43,12 @@ class Rest:
     paging: ClassVar[Paging] = LinkHeader()
     overlap: ClassVar[timedelta] = timedelta(minutes=15)
 
-    def __init__(self, options: Any, client: httpx.AsyncClient) -> None:
+    def __init__(
+        self, options: Any, client: httpx.AsyncClient, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self.options = options
         self.client = client
+        self.now = now
 
     # What a platform says of itself
 

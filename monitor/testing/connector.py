@@ -17,6 +17,7 @@ as the real one would, a few a page. So the suite can cut walks, add what came l
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import logging
 import re
@@ -106,10 +107,17 @@ class ConnectorContract:
         """The pages of one poll by a connector that was just started, cut off after `cut` pages where that is not 0."""
         return asyncio.run(self._poll(traffic, cursor or {}, floor, cut))
 
+    def started(self, client: httpx.AsyncClient) -> Connector:
+        """The connector as after a start; one that reads a clock is told that it is NOW."""
+        options = self.connector.Options(**self.options)
+        if "now" in inspect.signature(self.connector).parameters:
+            return self.connector(options, client, now=lambda: NOW)  # type: ignore[call-arg]  # it may, see Connector
+        return self.connector(options, client)
+
     async def _poll(self, traffic: Traffic, cursor: Cursor, floor: datetime, cut: int) -> list[Page]:
         pages: list[Page] = []
         async with traffic.client() as client:
-            walk = self.connector(self.connector.Options(**self.options), client).poll(cursor, floor)
+            walk = self.started(client).poll(cursor, floor)
             try:
                 async for page in walk:
                     pages.append(page)
@@ -246,7 +254,7 @@ class ConnectorContract:
 
     def test_no_secret_is_shown(self) -> None:
         options = self.connector.Options(**self.options)
-        connector = self.connector(options, self.platform(1).client())
+        connector = self.started(self.platform(1).client())
         self._keeps_secrets("repr", f"{options!r} {options} {connector!r}")
         with _log() as lines:
             self.polled(self.platform(10))

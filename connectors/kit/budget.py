@@ -1,0 +1,52 @@
+"""How often a platform lets us ask: counted in the cursor, so that a restart forgets nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from monitor.model import Json
+
+_NEARLY = 0.2
+"""With less than this share left, people are told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """So many requests in a calendar day of `zone`. Pure: what is spent is a value of the cursor, `None` at first.
+
+    Spend before asking: hand over `Page(cursor=cursor | {"budget": budget.spend(...)})` and ask afterwards, so that a
+    crash in between costs one request of the budget and never goes over it."""
+
+    name: str
+    limit: int
+    zone: str = "UTC"
+
+    def left(self, spent: Json, now: datetime) -> int:
+        """How many requests are left today."""
+        return max(self.limit - self._used(spent, now), 0)
+
+    def spend(self, spent: Json, now: datetime, count: int = 1) -> Json:
+        """What is to be kept once `count` requests are made."""
+        return {"day": self._day(now), "used": self._used(spent, now) + count}
+
+    def wait(self, now: datetime) -> timedelta:
+        """How long until it is whole again."""
+        today = now.astimezone(ZoneInfo(self.zone))
+        midnight = (today + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+        return midnight.astimezone(now.tzinfo) - now
+
+    def warning(self, spent: Json, now: datetime) -> str | None:
+        """The sentence for people where it is gone or nearly so."""
+        left = self.left(spent, now)
+        if left > self.limit * _NEARLY:
+            return None
+        hours = round(self.wait(now).total_seconds() / 3600) or 1
+        return f"{self.name}: {left} of {self.limit} left for today, renewed in about {hours} h"
+
+    def _used(self, spent: Json, now: datetime) -> int:
+        return int(spent["used"]) if spent and spent.get("day") == self._day(now) else 0
+
+    def _day(self, now: datetime) -> str:
+        return now.astimezone(ZoneInfo(self.zone)).date().isoformat()
