@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import httpx
 from pydantic import BaseModel, field_validator, model_validator
 
-from connectors.kit import atproto
+from connectors.kit import answer, atproto
 from connectors.kit.paging import Token
 from connectors.kit.rest import STRICT, UNREADABLE, Listings, Rest, origin, text, total, when
-from monitor.connector import Access, Cursor, Page, PollError, Secret
+from monitor.connector import Access, Answers, Ask, Connect, Cursor, Found, Page, PollError, Secret
 from monitor.model import Json, Kind, Mention
 
 _REASONS = ("mention", "reply", "quote")
@@ -34,8 +34,12 @@ class Bluesky(Rest):
         sees="posts that a search finds, posts and replies of the accounts, mentions of, replies to and quotes of ours",
         blind_to="posts dated back by more than 15 minutes; who hides from the logged-out, unless they speak to us",
         own_replies=True,
-        terms="free, with an app password; the community guidelines apply, deletions and labels are to be honoured",
+        needs="an account and an app password",
+        limits="3,000 requests in 5 minutes; 300 log-ins a day, of which a start takes one",
+        terms="the community guidelines apply; deletions and labels are to be honoured",
+        recheck=timedelta(days=2),
     )
+    connect: ClassVar[Connect]
     items = ("posts", "feed", "notifications")
     paging = Token("cursor")
 
@@ -127,6 +131,30 @@ class Bluesky(Rest):
             ours=ours,
             engagement=total(post, "replyCount", "repostCount", "likeCount", "quoteCount"),
         )
+
+
+async def _found(answers: Answers, client: httpx.AsyncClient) -> AsyncIterator[Found]:
+    """The account, with what it says and what is said to it."""
+    handle, password, service = str(answers["handle"]), answers["app_password"], origin(str(answers["service"]))
+    assert isinstance(password, Secret)
+    session = atproto.Session(service, handle, password)
+    address = httpx.URL(f"{service}/xrpc/app.bsky.actor.getProfile", params={"actor": handle.removeprefix("@")})
+    profile = answer.read(await answer.ask(client, "GET", address, auth=session, explain=atproto.explain))
+    name = text(profile, "handle")
+    yield Found(name=f"bluesky-{name}", shown=f"@{name}", options={"actors": [name], "notifications": True})
+
+
+Bluesky.connect = Connect(
+    before="1. Log in at Bluesky with the organisation's account. 2. Settings, Privacy and security, App passwords: add one,"
+    " without access to direct messages. Never give the account's own password to a program.",
+    asks=(
+        Ask(key="handle", prompt="Handle, such as practice.bsky.social"),
+        Ask(key="app_password", prompt="App password", secret=True),
+        Ask(key="service", prompt="Server", default="https://bsky.social"),
+    ),
+    keeps=("handle", "app_password", "service"),
+    find=_found,
+)
 
 
 def _always(url: httpx.URL, _: datetime) -> httpx.URL:

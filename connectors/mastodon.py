@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
 import httpx
@@ -16,7 +16,19 @@ from connectors.kit.auth import Bearer
 from connectors.kit.paging import LinkHeader
 from connectors.kit.rest import STRICT, UNREADABLE, Rest, origin, text, text_or_none, total, when
 from connectors.kit.text import plain
-from monitor.connector import Access, AuthRejected, Cursor, Malformed, NotPermitted, Page, Secret
+from monitor.connector import (
+    Access,
+    Answers,
+    Ask,
+    AuthRejected,
+    Connect,
+    Cursor,
+    Found,
+    Malformed,
+    NotPermitted,
+    Page,
+    Secret,
+)
 from monitor.model import Json, Kind, Mention
 
 
@@ -32,8 +44,11 @@ class Mastodon(Rest):
         sees="public and unlisted posts with the hashtags, by the accounts, and to the account of the token",
         blind_to="private posts; posts the instance never received; edits and late arrivals below the newest 40",
         own_replies=True,
+        needs="nothing for most instances; a token of an account there for mentions, and where the instance is closed",
+        limits="300 requests in 5 minutes",
         terms="free; the rules of the instance apply, and some instances want a token",
     )
+    connect: ClassVar[Connect]
 
     class Options(BaseModel):
         """What is followed on one instance. `own` names accounts that are us, beside the token's."""
@@ -164,6 +179,30 @@ class Mastodon(Rest):
             return None
         author = self.people.get(status.get("in_reply_to_account_id"), self.options.instance)
         return self.posts.get(id_) or f"{author}/statuses/{id_}"
+
+
+async def _found(answers: Answers, client: httpx.AsyncClient) -> AsyncIterator[Found]:
+    """The account of the token, with what is said to it."""
+    instance, token = str(answers["instance"]), answers["token"]
+    address = httpx.URL(f"{origin(instance)}/api/v1/accounts/verify_credentials")
+    auth = Bearer(token) if isinstance(token, Secret) else None
+    account = answer.read(await answer.ask(client, "GET", address, auth=auth))
+    name = text(account, "acct")
+    yield Found(
+        name=f"mastodon-{name}", shown=f"{name} at {address.host}", options={"accounts": [name], "mentions": True}
+    )
+
+
+Mastodon.connect = Connect(
+    before="1. Log in to the instance where the organisation has its account. 2. Preferences, Development, New application:"
+    " any name, only the scopes read:accounts, read:statuses and read:notifications. 3. Open it: there is the access token.",
+    asks=(
+        Ask(key="instance", prompt="Instance, such as social.example"),
+        Ask(key="token", prompt="Access token", secret=True),
+    ),
+    keeps=("instance", "token"),
+    find=_found,
+)
 
 
 def _status(item: Json) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, ClassVar
 
@@ -16,7 +16,19 @@ from connectors.kit.answer import refusal, unreachable
 from connectors.kit.feed.reading import Reading
 from connectors.kit.rest import STRICT
 from connectors.kit.text import https
-from monitor.connector import Access, AuthRejected, Cursor, NotPermitted, Page, PollError, Secret
+from monitor.connector import (
+    Access,
+    Answers,
+    Ask,
+    AuthRejected,
+    Connect,
+    Cursor,
+    Found,
+    NotPermitted,
+    Page,
+    PollError,
+    Secret,
+)
 
 _ACCEPT = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml, application/xml;q=0.9,"
@@ -44,7 +56,9 @@ class Rss:
         sees="the entries in a feed's window, usually the newest 10 to 100: titles, and texts as far as they are given",
         blind_to="what leaves the window between two polls; deletions; most reactions; Google News' real links",
         own_replies=False,
-        terms="free; headline, excerpt and link may be kept, whole articles only under a licence; Google News feeds are"
+        needs="the address of a feed; Reddit and Google Alerts give addresses that are secrets",
+        limits="what the feed's host asks for",
+        terms="headline, excerpt and link may be kept, whole articles only under a licence; Google News feeds are"
         " for personal use; Reddit wants the personal address with a token",
     )
 
@@ -63,6 +77,8 @@ class Rss:
             if not https(url.reveal() if isinstance(url, Secret) else url):
                 raise ValueError("is no address of a feed: write it whole, such as https://news.example/feed")
             return url
+
+    connect: ClassVar[Connect]
 
     def __init__(self, options: Any, client: httpx.AsyncClient) -> None:
         self.options = options
@@ -120,3 +136,22 @@ def _sendable(header: str) -> bool:
 
 def _hash(content: bytes) -> str:
     return blake2b(content, digest_size=12).hexdigest()
+
+
+async def _found(answers: Answers, client: httpx.AsyncClient) -> AsyncIterator[Found]:
+    """The feed, once it has been read."""
+    url = answers["url"]
+    assert isinstance(url, Secret)
+    of = httpx.URL(url.reveal()).host
+    async for page in Rss(Rss.Options(url=url), client).poll({}, datetime.min.replace(tzinfo=UTC)):
+        if page.cursor is not None:
+            yield Found(name=f"rss-{of}", shown=f"a feed of {of}", options={})
+
+
+Rss.connect = Connect(
+    before="1. Find the address of the feed: a page's own feed link, google.com/alerts with delivery to RSS, or Reddit's"
+    " preferences, RSS feeds. It is kept as a secret, since some of these carry a token.",
+    asks=(Ask(key="url", prompt="Address of the feed", secret=True),),
+    keeps=("url",),
+    find=_found,
+)

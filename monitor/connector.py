@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.metadata import entry_points
@@ -98,8 +98,12 @@ class OAuth:
     """Where a person grants access (RFC 6749 with PKCE): `connect` opens `authorize`, takes the code on a loopback
     redirect or pasted, and changes it at `token` into tokens, which `find` gets as `access_token` and `refresh_token`.
 
-    `client` says where the client's credentials stand in the token request. `parameters` are added to `authorize`.
-    `loopback` False: the platform takes only a registered https address; the operator pastes what it shows there."""
+    The client is what was answered under `client_id` and, where it has one, `client_secret`; `client` says where they
+    stand in the token request. `parameters` are added to `authorize`. `port`: 0 where the platform takes a loopback
+    redirect on any port, else the one of the `http://127.0.0.1:PORT/` to be registered there. `loopback` False: the
+    platform takes only a registered https address, which is asked for; the operator pastes what it leads to.
+
+    `exchange`: changes what was granted for what lasts longer; gets all answers, returns those that take their place."""
 
     authorize: str
     token: str
@@ -107,13 +111,16 @@ class OAuth:
     pkce: bool = True
     client: Literal["body", "basic"] = "body"
     loopback: bool = True
+    port: int = 0
     parameters: Mapping[str, str] = field(default_factory=dict)
+    exchange: Callable[[Answers, httpx.AsyncClient], Awaitable[Answers]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """An account, page or location that the credentials reach: a `[sources.NAME]` table to paste, with the `options`
-    that the answers do not give and, where there is one, its `location` label."""
+    that the answers do not give and, where there is one, its `location` label. A `Secret` among the options, such as a
+    page's own token, goes to a file like those of the answers."""
 
     name: str
     shown: str
@@ -122,7 +129,7 @@ class Found:
 
 
 Answers = Mapping[str, "str | Secret"]
-"""What the operator answered, by key, and the tokens that an OAuth grant gave."""
+"""What the operator answered, by key, and what an OAuth grant gave: `access_token`, `refresh_token`, `expires_in`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +137,9 @@ class Connect:
     """How an operator gets in: what to do at the platform `before`, what is asked, the grant, what is then found.
 
     `keeps`: which of the answers and tokens become options of the source; secrets go to files of mode 600. A
-    `token_file` among them is written as the connector's own `Stored` credential expects it."""
+    `token_file` among them is one, one for all sources: JSON of the answer's `access_token`, `refresh_token` and
+    `expires_in`, with `obtained_at`, as the kit's credentials read and replace it. Where there is no `find`, there is one
+    source, of the answers alone. `find` raises PollError where the credentials do not work."""
 
     before: str
     asks: tuple[Ask, ...] = ()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-import sysconfig
 import zipfile
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.wheels import ROOT, built, installed, run
 
 CONFIG = """
 organisation = "Practice Hospital"
@@ -31,14 +28,8 @@ folder = "mail"
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
-    """The wheel, built without a network and without a build environment of its own."""
-    place = tmp_path_factory.mktemp("dist")
-    done = subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", place],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return next(place.glob("*.whl"))
+    """The wheel of this checkout."""
+    return built(ROOT, tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="module")
@@ -85,59 +76,40 @@ def test_it_carries_the_licence(inside):
 
 
 @pytest.fixture(scope="module")
-def installed(wheel, tmp_path_factory) -> Path:
-    """A virtual environment that has the wheel, and of this one only the libraries: not our checkout."""
-    place = tmp_path_factory.mktemp("opt") / "wellheard"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True)
-    libraries = sysconfig.get_path("purelib")
-    subprocess.run(
-        [sys.executable, "-m", "pip", "--python", place / "bin" / "python", "install",
-         "-qq", "--no-deps", "--no-index", "--disable-pip-version-check", wheel],
-        check=True,
-    )  # fmt: skip
-    target = next((place / "lib").glob("python3*/site-packages"))
-    # A path in a .pth is added after the environment's own, and the .pth files of that other place are not read: the
-    # editable install of the checkout, which is one, stays outside.
-    (target / "libraries.pth").write_text(f"{libraries}\n")
-    return place / "bin"
+def programs(wheel, tmp_path_factory) -> Path:
+    """The programs of an environment that has the wheel."""
+    return installed(tmp_path_factory.mktemp("opt") / "wellheard", wheel)
 
 
-def run(installed: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    surroundings = {"PATH": os.defpath, "HOME": str(folder)}
-    return subprocess.run(
-        [installed / "wellheard", *arguments], cwd=folder, env=surroundings, capture_output=True, text=True, check=False
-    )
-
-
-def test_an_installed_wheel_runs_from_its_own_place(installed, tmp_path):
+def test_an_installed_wheel_runs_from_its_own_place(programs, tmp_path):
     done = subprocess.run(
-        [installed / "python", "-c", "import monitor, connectors; print(monitor.__file__, connectors.__file__)"],
+        [programs / "python", "-c", "import monitor, connectors; print(monitor.__file__, connectors.__file__)"],
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
 
-    assert all(str(installed.parent) in where for where in done.stdout.split())
+    assert all(str(programs.parent) in where for where in done.stdout.split())
 
 
-def test_an_installed_wheel_finds_every_connector(installed, tmp_path):
+def test_an_installed_wheel_finds_every_connector(programs, tmp_path):
     code = "from monitor.connector import load, names; print(len([load(name) for name in names()]))"
-    done = subprocess.run([installed / "python", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run([programs / "python", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= 5
 
 
-def test_an_installed_wheel_says_its_version(installed, tmp_path):
-    done = run(installed, tmp_path, "--version")
+def test_an_installed_wheel_says_its_version(programs, tmp_path):
+    done = run(programs / "wellheard", tmp_path, "--version")
 
     assert done.returncode == 0, done.stderr
     assert "0.1.0" in done.stdout
 
 
-def test_an_installed_wheel_makes_its_database_anywhere(installed, tmp_path):
+def test_an_installed_wheel_makes_its_database_anywhere(programs, tmp_path):
     (tmp_path / "config.toml").write_text(CONFIG)
 
-    made = run(installed, tmp_path, "db", "upgrade")
-    checked = run(installed, tmp_path, "db", "check")
+    made = run(programs / "wellheard", tmp_path, "db", "upgrade")
+    checked = run(programs / "wellheard", tmp_path, "db", "check")
 
     assert made.returncode == 0, made.stderr
     assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -1,7 +1,8 @@
 """The one way out: politeness per host, deadlines, size caps, Retry-After, address guard.
 
 `client` makes the one `httpx.AsyncClient` of the process. Who holds it uses the plain httpx API and knows nothing of
-this; whatever goes wrong on the way is an `httpx.TransportError` that names the host and never the address.
+this; whatever goes wrong on the way is an `httpx.TransportError` that names the host and never the address. What does
+not speak HTTP gets its connection from the client's `dial`, past the same guard.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import httpx
 from monitor.http.address import AddressRefused, Guard, Network, Resolve, Resolver, refusal
 from monitor.http.body import TooLarge, Undecodable
 from monitor.http.connections import Connections
+from monitor.http.dial import Client, Dial, Dialler
 from monitor.http.gate import Gate
 from monitor.http.patience import wait
 from monitor.http.redirect import RedirectRefused
@@ -45,7 +47,7 @@ def client(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-) -> httpx.AsyncClient:
+) -> Client:
     """The client of this process: make it once, hand it to everybody, close it at the end.
 
     `contact` is how the owner of a host can reach us, in the User-Agent. `allow` are the non-public networks that may
@@ -62,18 +64,20 @@ def client(
     quiet()
     resolver = Resolver()
     guard = Guard(allow, resolver if resolve is None else resolve)
+    gate = Gate(gap=gap, per_host=per_host, total=total, monotonic=monotonic, sleep=sleep)
     transport = Transport(
-        Gate(gap=gap, per_host=per_host, total=total, monotonic=monotonic, sleep=sleep),
+        gate,
         Connections(guard, httpx.create_ssl_context(trust_env=False) if tls is None else tls, keep=keep, expiry=expiry),
         Limits(deadline=deadline, raw_cap=raw_cap, cap=cap),
         now=now,
         close=resolver.close,
     )
-    return httpx.AsyncClient(
+    return Client(
+        dial=Dialler(gate, guard, deadline=deadline),
         transport=transport,
         headers={"User-Agent": agent(contact), "Accept-Encoding": ENCODINGS},
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # sources share the client, never a session
-        timeout=None,  # noqa: S113 (the transport has one deadline for the whole exchange)
+        timeout=None,  # the transport has one deadline for the whole exchange
         follow_redirects=False,
         trust_env=False,  # proxies and .netrc would lead past the address guard
     )
@@ -100,6 +104,6 @@ def quiet() -> None:
 
 
 __all__ = [
-    "PAUSED", "AddressRefused", "RedirectRefused", "TooLarge", "Undecodable", "agent", "client", "quiet", "refusal",
-    "wait",
+    "PAUSED", "AddressRefused", "Client", "Dial", "RedirectRefused", "TooLarge", "Undecodable", "agent", "client",
+    "quiet", "refusal", "wait",
 ]  # fmt: skip
