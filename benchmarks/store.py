@@ -170,10 +170,10 @@ def main() -> None:
     print(f"\n{machine()}")
 
 
-def _moments(dialect: str) -> tuple[Any, Callable[..., Any]]:
-    """How a time is written, and the time the rows are first seen."""
+def _moments(dialect: str) -> tuple[Any, None, Callable[..., Any]]:
+    """The time the rows are first seen, none at which they were confirmed, and how a time is written."""
     moment = mentions._lite_moment if dialect == "sqlite" else mentions._as_it_is  # noqa: SLF001
-    return moment(NOW), moment
+    return moment(NOW), None, moment
 
 
 def show(name: str, ways: dict[str, Callable[[int], Spent]], rounds: int, count: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,6 +18,7 @@ from monitor.connector import Access, Answers, Ask, Connect, Cursor, Found, Page
 from monitor.model import Json, Kind, Mention
 
 _REASONS = ("mention", "reply", "quote")
+_NONE: set[str] = set()
 _HIDDEN = {"!hide", "!takedown", "!no-unauthenticated"}
 _EVER = datetime.min.replace(tzinfo=UTC)
 
@@ -166,12 +166,14 @@ def _is_repost(reason: Json) -> bool:
 
 
 def _labels(post: Json) -> set[str]:
-    return {label["val"] for label in (*(post.get("labels") or ()), *(post["author"].get("labels") or ()))}
+    labels = (*(post.get("labels") or ()), *(post["author"].get("labels") or ()))
+    return {label["val"] for label in labels} if labels else _NONE
 
 
 def _published(post: Json) -> datetime:
     """The author's word, but not later than when the platform had it: by this its listings are sorted, too."""
     indexed = when(post["indexedAt"])
-    with suppress(*UNREADABLE):
+    try:
         return min(indexed, when(post["record"]["createdAt"]))
-    return indexed
+    except UNREADABLE:
+        return indexed

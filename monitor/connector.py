@@ -34,6 +34,9 @@ class Secret:
     def __repr__(self) -> str:
         return "Secret(...)"
 
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and other._value == self._value
 
@@ -188,7 +191,9 @@ class Connector(Protocol):
     # Optional, beside what stands here:
     #   connect: ClassVar[Connect]                    how an operator gets in, for `wellheard connect`
     #   def recheck(self, ids: Sequence[str]) -> AsyncGenerator[Page, None]
-    #                                                 what is gone and what has changed among these external ids
+    #                                                 what is gone and what has changed among these external ids; one
+    #                                                 that is neither counts as confirmed, so what could not be looked
+    #                                                 up is raised for. It may run while `poll` does
     #   __init__(..., now: Callable[[], datetime])    keyword-only with a default, where budgets or windows need a clock
 
     def __init__(self, options: Any, client: httpx.AsyncClient) -> None: ...

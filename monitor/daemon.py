@@ -16,9 +16,10 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.model import SourceState
-from monitor.pipeline import Line, deliver, judge, poll, report, retain
+from monitor.pipeline import Line, deliver, judge, poll, recheck_due, report, retain
 from monitor.pipeline.deliver import finish
 from monitor.pipeline.poll import claim
+from monitor.pipeline.recheck import any_due
 from monitor.store import StoreError, incidents, outbox, sources
 from monitor.systemd import Systemd
 from monitor.timing import next_poll
@@ -44,6 +45,7 @@ class Engine:
     watchdog: timedelta | None
     monotonic: Callable[[], float]
     polling: set[asyncio.Task[None]] = field(default_factory=set)
+    rechecking: set[asyncio.Task[None]] = field(default_factory=set)
     passed: dict[str, float] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     looking: set[asyncio.Task[None] | None] = field(default_factory=set)
@@ -91,7 +93,7 @@ def _listen(engine: Engine) -> None:
 
 def _stop(engine: Engine) -> None:
     if engine.stopping.is_set():
-        for task in (*engine.polling, *engine.line.sending):
+        for task in (*engine.polling, *engine.rechecking, *engine.line.sending):
             task.cancel()
     engine.stopping.set()
 
@@ -106,7 +108,8 @@ def _clock(engine: Engine) -> AsyncIOScheduler:
         "deliver": (_look_for_deliveries, 1),
         "judge": (_judge, 5),
         "report": (_look_for_digest, 10),
-        "retain": (_retain, 86_400),
+        "recheck": (_look_for_rechecks, 60),
+        "retain": (_retain, 3600),
     }
     if engine.watchdog is not None:
         looks["watchdog"] = (_watchdog, engine.watchdog.total_seconds() / 3)
@@ -158,6 +161,21 @@ def _any_source_due(line: Line) -> bool:
 async def _poll(engine: Engine, state: SourceState) -> None:
     done = await poll(engine.line, state)
     if done.new or done.changed or (done.error is None) != (state.failures == 0):
+        await _judge(engine)
+
+
+async def _look_for_rechecks(engine: Engine) -> None:
+    """Rechecks go beside the polls and are as easily stopped: what one of them has not confirmed, the next one will."""
+    if engine.rechecking or not await engine.line.run(any_due, engine.line):
+        return
+    task = asyncio.create_task(_guarded(engine, "rechecks", _recheck), name="rechecks")
+    engine.rechecking.add(task)
+    task.add_done_callback(engine.rechecking.discard)
+
+
+async def _recheck(engine: Engine) -> None:
+    done = await recheck_due(engine.line)
+    if any(one.changed for one in done.values()):
         await _judge(engine)
 
 
@@ -239,7 +257,7 @@ _DRAIN = 25.0
 async def _drain(engine: Engine, clock: AsyncIOScheduler) -> None:
     engine.systemd.stopping()
     clock.pause()
-    for task in engine.polling:
+    for task in (*engine.polling, *engine.rechecking):
         task.cancel()
     # APScheduler would cancel a look half-way: let them end first.
     if looking := [task for task in engine.looking if task is not None]:

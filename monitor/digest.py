@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median
+from typing import Protocol
 
 from monitor.model import Incident, Kind, Notification, SourceState, State, Stored
 from monitor.timing import Period
@@ -25,6 +26,19 @@ _SHOWN = 5
 _ABOUT_SOURCES = frozenset({"source_failing", "source_quiet"})
 _LATE = timedelta(hours=1)
 """How long after its time a source may be read without being called unread."""
+
+
+class Unchecked(Protocol):
+    """What the digest wants to know of a source's rechecks: a row of the store has it."""
+
+    @property
+    def tried_at(self) -> datetime | None: ...
+    @property
+    def failing_since(self) -> datetime | None: ...
+    @property
+    def error(self) -> str | None: ...
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,6 +77,15 @@ class Blind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Partly:
+    """What could be seen only in part: a source that is read, what its connector warns of, and when that was said."""
+
+    source: str
+    at: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
     """The numbers of a period. What was said by others is in `whole` and its parts, each mention once by source and by
     location; own posts and replies are counted in `ours` (`replies` are among them); `history` is what was read but said
@@ -74,7 +97,7 @@ class Digest:
     `to_resolve` are medians over the incidents acknowledged or resolved in the period, None where none was; the ends of
     incidents about a source of ours are left out of the latter, since they end by themselves. `late` are the
     acknowledgements after their deadline. Drills are in no number but `drills`. `sources` is how many were configured,
-    `watched_since` when the first of them was."""
+    `watched_since` when the first of them was. `blind` is what could not be seen, `partly` what was seen in part."""
 
     period: Period
     whole: Part
@@ -101,6 +124,7 @@ class Digest:
     blind: tuple[Blind, ...]
     undelivered: int
     worst: tuple[Stored, ...]
+    partly: tuple[Partly, ...] = ()
 
 
 def build(
@@ -110,10 +134,12 @@ def build(
     incidents: Iterable[Incident],
     sources: Iterable[SourceState],
     notifications: Iterable[Notification],
+    rechecks: Mapping[str, Unchecked] | None = None,
     now: datetime | None = None,
 ) -> Digest:
     """Counts a period. `mentions` are those first seen in it, read once and not kept; `incidents` at least those that
-    were open in it, each counted once however often it is given; `notifications` those given up. `now` matters only to a
+    were open in it, each counted once however often it is given; `notifications` those given up; `rechecks` how those go that the terms
+    of a source's platform ask for. `now` matters only to a
     period that is not over: no source is expected to have been read later than that."""
     tally = _Tally()
     for one in mentions:
@@ -153,6 +179,7 @@ def build(
         blind=_blind(watched, [one for one in real if one.rule in _ABOUT_SOURCES], period, now),
         undelivered=sum(1 for one in notifications if one.failed_at and _within(one.failed_at, period)),
         worst=tuple(tally.worst()),
+        partly=_partly(watched, rechecks or {}, min(period.until, now or period.until)),
     )
 
 
@@ -258,6 +285,19 @@ def _blind(
         if (one.resolved_at is None and one.group not in still) or (one.resolved_at and one.resolved_at >= period.since)
     ]
     return tuple(sorted((*still.values(), *then), key=lambda one: (one.until is not None, one.source, str(one.since))))
+
+
+def _partly(sources: Iterable[SourceState], rechecks: Mapping[str, Unchecked], end: datetime) -> tuple[Partly, ...]:
+    """What the last whole walk of each source warned of, and rechecks that fail: what is deleted there is still here."""
+    found: list[Partly] = []
+    for source in sources:
+        said = [(source.polled_at, why) for why in source.warnings]
+        if (check := rechecks.get(source.name)) is not None:
+            said += [(check.tried_at, why) for why in check.warnings]
+            if check.error and check.failing_since and check.failing_since <= end:
+                said.append((check.tried_at, f"What is deleted there is not noticed: {check.error}"))
+        found += [Partly(source=source.name, at=at, why=why) for at, why in said if at is not None]
+    return tuple(found)
 
 
 def _unseen(source: SourceState, end: datetime) -> Blind | None:

@@ -291,7 +291,8 @@ class SourceState:
 
     `walked_at` is when its first walk was finished: until then what it brings is history. `cursor` is JSON that only
     its connector reads. `last_new_at` is when it last brought something new, `longest_gap` the longest it ever let us
-    wait for it. `remedy` is the name of the PollError that it failed with."""
+    wait for it. `remedy` is the name of the PollError that it failed with. `warnings`: what the
+    last whole walk could not see, or soon will not."""
 
     name: str
     platform: str
@@ -308,3 +309,4 @@ class SourceState:
     mentions: int = 0
     skipped: int = 0
     longest_gap: timedelta = timedelta(0)
+    warnings: tuple[str, ...] = ()

@@ -336,7 +336,9 @@ class Breach(NamedTuple):
 
 
 _PATIENCE: Mapping[str, timedelta] = {"Unavailable": HOUR, "Throttled": 2 * HOUR}
-"""How long an outage may last before people hear of it; what only a person can mend is told after the second try."""
+"""How long an outage may last before people hear of it, and not before the second try."""
+_AT_ONCE = frozenset({"AuthRejected", "NotPermitted"})
+"""What only a person can mend: every further try costs time in which nothing is heard."""
 _QUIET_AT_LEAST, _QUIET_FACTOR, _QUIET_KNOWN = DAY, 3, 10
 QUIET_LOOK = _QUIET_AT_LEAST
 """No source is called silent sooner than this."""
@@ -348,7 +350,8 @@ def source_breaches(source: SourceState, now: datetime, *, quiet_after: timedelt
     found: list[Breach] = []
     if source.failing_since is not None:
         patience = _PATIENCE.get(source.remedy or "", timedelta(0))
-        if source.failures >= 2 and now - source.failing_since >= patience:
+        tried = source.failures >= 2 or source.remedy in _AT_ONCE
+        if tried and now - source.failing_since >= patience:
             found.append(Breach(SOURCE_FAILING, source.error or "no reason given"))
     elif source.last_new_at is not None:
         learned = max(_QUIET_AT_LEAST, _QUIET_FACTOR * source.longest_gap)

@@ -100,6 +100,20 @@ sources = Table(
     Column("active", Boolean, nullable=False, server_default=text("true")),
     Column("lease", String(64)),
     Column("leased_until", Moment),
+    Column("warnings", Compact, nullable=False, server_default="[]"),
+)
+
+rechecks = Table(
+    "rechecks",
+    metadata,
+    Column("source", String(200), primary_key=True),
+    Column("due_at", Moment, nullable=False),
+    Column("lease", String(64)),
+    Column("tried_at", Moment),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("failing_since", Moment),
+    Column("error", Text),
+    Column("warnings", Compact, nullable=False, server_default="[]"),
 )
 
 mentions = Table(
@@ -136,6 +150,7 @@ mentions = Table(
     Column("history", Boolean, nullable=False),
     Column("judged", Boolean, nullable=False),
     Column("gone_at", Moment),
+    Column("checked_at", Moment),
 )
 Index("uq_mentions_identity", mentions.c.platform, mentions.c.external_id, unique=True)
 
@@ -149,6 +164,10 @@ def _partial(name: str, *columns: Column[Any], where: str, unique: bool = False)
 _partial("ix_mentions_unjudged", mentions.c.id, where="NOT judged")
 _partial("ix_mentions_risky", mentions.c.first_seen_at, where="risk_score > 0")
 _partial("ix_mentions_parent", mentions.c.platform, mentions.c.parent_id, where="parent_id IS NOT NULL")
+# Only mentions of platforms whose terms limit what may be kept have a `checked_at`.
+_LIMITED = "checked_at IS NOT NULL AND gone_at IS NULL"
+_partial("ix_mentions_checked", mentions.c.platform, mentions.c.checked_at, mentions.c.source, where=_LIMITED)
+_partial("ix_mentions_limited", mentions.c.platform, mentions.c.first_seen_at, where=_LIMITED)
 
 versions = Table(
     "versions",
@@ -160,6 +179,19 @@ versions = Table(
     Column("text", Text, nullable=False),
     Column("stars", Float),
 )
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    # Without ON DELETE: as long as a hold stands here, no database lets its mention go.
+    Column("mention_id", ForeignKey("mentions.id"), nullable=False, index=True),
+    Column("by", String(200), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("released_at", Moment),
+)
+_partial("uq_holds_active", holds.c.mention_id, where="released_at IS NULL", unique=True)
 
 incidents = Table(
     "incidents",

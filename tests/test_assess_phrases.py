@@ -117,6 +117,18 @@ def test_the_rarest_word_is_the_one_looked_for():
     assert index["i"] is not None
 
 
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    st.lists(st.sampled_from([*"abcx", "left", "alone", "nurse", "doctor", "hurt", "killed", "over", END]), max_size=14)
+)
+def test_a_whole_text_is_searched_as_its_parts_are(words):
+    """A whole text's candidates are first asked whether their rarest other word stands in it, those of a part are not."""
+    phrases = ["left ...2 alone", "a ...3 {staff} ... c", "{loop} ... {harm}", "x|{worse} ... _ b", "c ... nurse|a_b"]
+    index = Index([(phrase, tag) for tag, phrase in enumerate(phrases)], LISTS, COMMON)
+    assert list(index.hits(words)) == list(index.hits(words, 0, len(words)))
+    assert index.any(words, 0, len(words)) == (list(index.hits(words)) != [])
+
+
 def test_what_is_remembered_of_words_is_bounded():
     index = Index([("surgeon", 0)], {}, COMMON)
     for start in range(0, 80_000, 4000):

@@ -144,11 +144,12 @@ def test_a_level_of_logs_that_is_none_exits_with_2(typed, monkeypatch):
 # 78: the configuration is wrong
 
 
-@pytest.mark.parametrize("path", [path for path in LEAVES if path != ("connectors",)], ids=" ".join)
+@pytest.mark.parametrize("path", [path for path in LEAVES if path not in {("connectors",), ("connect",)}], ids=" ".join)
 def test_every_mistake_of_the_configuration_is_listed_and_exits_with_78(typed, path):
     typed.configure('organisation = "Practice Hospital"\ntimezon = "x"\n[inboxes.risk]\nfoldr = "x"\n')
     required = {"import": ["config.toml", "--source", "reviews"], "silence": ["r", "--for", "1h", "--why", "x"],
-                "resolve": ["1", "--outcome", "other"], "assign": ["1", "Ana"]}  # fmt: skip
+                "resolve": ["1", "--outcome", "other"], "assign": ["1", "Ana"],
+                "hold": ["1", "--why", "x"]}  # fmt: skip
     count = sum(isinstance(one, click.Argument) and one.required for one in LEAVES[path].params)
 
     done = typed(*path, *required.get(path[0], ["1"] * count))

@@ -33,11 +33,15 @@ def test_a_dry_run_says_what_would_go_by_class_and_deletes_nothing(typed):
     done = typed("retention", "--dry-run")
 
     assert done.code == 0
-    assert done.out == (
+    assert done.out.startswith(
         "2 mentions of others, older than 1,098 days, would be deleted\n"
         "1 posts and replies of ours, older than 2,196 days, would be deleted\n"
         "0 mentions would be emptied by the terms of their platforms\n"
     )
+    assert [line.split(maxsplit=3) for line in done.out.splitlines()[4:]] == [
+        ["p", "2", "deleted", "older than [retention] mentions"],
+        ["p", "1", "deleted", "ours, older than [retention] own_replies"],
+    ]
     assert len(typed("mentions", "--since", "9y", "--json").rows) == 5
 
 
@@ -47,7 +51,10 @@ def test_retention_deletes_what_the_dry_run_said(typed):
 
     done = typed("retention", "--json").row
 
-    assert done == preview | {"dry_run": False} == {"mentions": 2, "own": 1, "emptied": 0, "dry_run": False}
+    assert done == preview | {"dry_run": False}
+    assert done == {"mentions": 2, "own": 1, "emptied": 0, "held": 0, "dry_run": False, "going": [
+        {"platform": "p", "reason": "mentions", "mentions": 2}, {"platform": "p", "reason": "own_replies", "mentions": 1},
+    ]}  # fmt: skip
     left = typed("mentions", "--since", "9y", "--json").rows
     assert [row["external_id"] for row in left] == ["today", "own"]
     assert typed("retention").out.startswith("0 mentions of others, older than 1,098 days, were deleted\n")
@@ -223,7 +230,12 @@ def test_the_commands_do_on_postgresql_what_they_do_on_sqlite(typed, postgresql_
     assert typed("explain", "mention:1", "--json").row["incidents"] == [1]
     assert typed("explain", "9" * 30).code == 1
     assert typed("mentions", "--risk", "threat_to_staff", "--json").row["external_id"] == "1"
-    assert typed("retention", "--dry-run", "--json").row == {"mentions": 0, "own": 0, "emptied": 0, "dry_run": True}
+    assert typed("retention", "--dry-run", "--json").row == {
+        "mentions": 0, "own": 0, "emptied": 0, "held": 0, "going": [], "dry_run": True,
+    }  # fmt: skip
+    assert typed("hold", 1, "--why", "a complaint").code == 0
+    assert typed("holds", "--json").row["mention"] == 1
+    assert typed("release", 1).code == 0
     assert typed("retention").code == 0
     assert typed("verify-log").code == 0
     assert typed("db", "check").out.startswith("the database fits this version\nsynchronous_commit on\n")

@@ -435,6 +435,39 @@ def test_sources_never_polled_and_switched_off_have_all_fields_too(typed):
     assert done.rows[0].keys() == done.rows[1].keys() >= {"polled_at", "next_poll_at", "failing_since", "error"}
 
 
+def test_sources_say_what_they_could_not_see_and_that_rechecks_fail(typed):
+    typed("run", "--once")
+    with typed.database() as database, database.write() as tx:
+        tx.exec_driver_sql("UPDATE sources SET warnings = '[\"40 searches are left\"]' WHERE name = 'reviews'")
+        sources_checked(tx, "reviews", "renew the token")
+
+    done = typed("sources", "--json")
+
+    assert done.code == 0
+    reviews, sheet = done.rows
+    assert (reviews["warnings"], reviews["recheck_error"]) == (["40 searches are left"], "renew the token")
+    assert reviews["recheck_failing_since"]
+    assert (sheet["warnings"], sheet["recheck_error"], sheet["rechecked_at"]) == ([], None, None)
+    told = typed("sources").out
+    assert "\nwhat they could not see\n  reviews  40 searches are left\n  reviews  not rechecked since " in told
+    assert told.endswith(": renew the token\n")
+
+
+def sources_checked(tx, name, error):
+    """A recheck of this source failed two hours ago."""
+    at = ago(hours=2).strftime("%Y-%m-%d %H:%M:%S.%f")
+    tx.exec_driver_sql(
+        "INSERT INTO rechecks (source, due_at, tried_at, failing_since, failures, error) VALUES (?, ?, ?, ?, 1, ?)",
+        (name, at, at, at, error),
+    )
+
+
+def test_sources_that_saw_everything_say_nothing_of_it(typed):
+    typed("run", "--once")
+
+    assert "could not see" not in typed("sources").out
+
+
 # connectors and silences
 
 
@@ -443,7 +476,12 @@ def test_connectors_say_what_they_see_and_what_not(typed):
 
     assert {"file", "rss"} <= {row["connector"] for row in rows}
     assert all(row["sees"] and row["blind_to"] and row["terms"] and row["access"] for row in rows)
-    assert "file (local)\n" in typed("connectors").out
+    assert all(row["needs"] and row["costs"] and row["limits"] and "unconfirmed" in row for row in rows)
+    (bluesky,) = (row for row in rows if row["connector"] == "bluesky")
+    assert (bluesky["recheck_hours"], bluesky["retention_hours"]) == (48, None)
+    out = typed("connectors").out
+    assert "file (local)\n" in out
+    assert re.search(r"bluesky \(official\)\n(  .*\n)*  looked up again +every 2 days\n", out)
 
 
 def test_connectors_need_no_configuration(typed):

@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -20,8 +20,10 @@ from monitor import log
 from monitor.cli import greeting
 from monitor.cli.screen import Screen
 from monitor.config import load
+from monitor.store import mentions
 from tests.cli import CONFIG, THREAT, terminal, web
 from tests.smtp import Mailbox, mail_server
+from tests.store import fresh, said
 from tests.test_cli import PROGRAM, ROOT
 
 FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>News</title>
@@ -72,6 +74,29 @@ def test_once_exits_with_0_where_all_is_well_and_writes_the_mails(typed):
 
     assert (done.code, done.out) == (0, "2 sources polled, 0 new mentions, 1 notification tried\n")
     assert len(list((typed.folder / "mail" / "risk").glob("*.eml"))) == 1
+
+
+def test_once_rechecks_too_retains_and_says_what_failed(typed, monkeypatch):
+    monkeypatch.setenv("SKY", "canary")
+    old = datetime.now(UTC) - timedelta(days=4 * 366)
+    recent = datetime.now(UTC) - timedelta(days=9)
+    with web({}) as address:
+        sky = f'service = "{address}", handle = "practicehosp.social.example", app_password = {{ env = "SKY" }}'
+        typed.configure(
+            f'{CONFIG}\n[sources.sky]\nconnector = "bluesky"\noptions = {{ {sky}, queries = ["practicehosp"] }}\n'
+        )
+        with typed.database() as database, database.write() as tx:
+            one = "at://did:plc:writer/app.bsky.feed.post/1"
+            mentions.add(tx, "bluesky", "sky", [fresh(said(one))], recent, limited=True)
+            mentions.add(tx, "bluesky", "sky", [fresh(said("expired"))], old, limited=True)
+        done = typed("run", "--once", "--json")
+        again = typed("run", "--once")
+
+    assert done.code == 1
+    assert list(done.row["failing"]) == list(done.row["unchecked"]) == ["sky"]
+    assert "127.0.0.1" in done.row["unchecked"]["sky"]
+    assert [row["external_id"] for row in typed("mentions", "--since", "9y", "--json").rows] == [one]
+    assert "not rechecked" not in again.out  # not twice in an hour
 
 
 # poll
@@ -151,6 +176,23 @@ def test_a_check_asks_every_source_and_says_what_failed(news):
     people = news("check").out
     assert "failed  source broken: 127.0.0.1 answered 404" in people
     assert people.endswith(" failed\n")
+
+
+def test_a_check_notes_what_a_source_could_not_see_in_its_last_walk(news):
+    news("run", "--once")
+    with news.database() as database, database.write() as tx:
+        tx.exec_driver_sql("UPDATE sources SET warnings = '[\"40 searches are left\"]' WHERE name = 'news'")
+        tx.exec_driver_sql(
+            "INSERT INTO rechecks (source, due_at, error, warnings) VALUES ('news', ?, 'no plan for it', '[\"slow\"]')",
+            ("2026-03-02 12:00:00.000000",),
+        )
+
+    rows = [row for row in news("check", "--json").rows if row["what"] == "source news"]
+
+    assert [(row["result"], row["detail"]) for row in rows] == [
+        ("ok", "2 mentions on the first page"), ("note", "40 searches are left"), ("note", "slow"),
+        ("note", "not rechecked: no plan for it"),
+    ]  # fmt: skip
 
 
 def test_a_check_where_all_is_well_exits_with_0_and_stores_nothing(typed):

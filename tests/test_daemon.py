@@ -23,6 +23,7 @@ from monitor.systemd import Systemd
 from tests.clock import Clock
 from tests.line import CONFIG, Bench, Fake
 from tests.store import notification, send
+from tests.terms import Bound
 from tests.test_pipeline import THREAT, said
 
 
@@ -262,6 +263,57 @@ async def test_a_look_that_fails_is_logged_once_and_said_when_it_heals(
     for _ in range(2):
         await daemon._guarded(engine, "judge", succeed)
     assert capsys.readouterr().out.count("look_recovered") == 1
+
+
+async def test_rechecks_go_beside_the_polls_and_their_edits_are_judged(
+    bench: Bench, engine: Engine, clock: Clock
+) -> None:
+    bench.fakes["one"] = bound = await _bound(bench, engine, clock)
+    bound.there["1"] = said(clock, "1", THREAT)
+    await daemon._look_for_rechecks(engine)
+    await until(lambda: not engine.rechecking)
+    await until(lambda: bench.channel.taken and not engine.line.sending)
+    assert bound.looked_up == [["1"]]
+    assert bench.reasons() == [("risk", "opened")]
+
+
+async def test_a_stop_does_not_wait_for_a_recheck(bench: Bench, engine: Engine, clock: Clock) -> None:
+    bound = await _bound(bench, engine, clock)
+
+    class Hanging(Bound):
+        async def recheck(self, ids: Any) -> Any:
+            self.looked_up.append(list(ids))
+            await asyncio.Event().wait()
+            yield Page()
+
+    bench.fakes["one"] = hanging = Hanging(recheck=timedelta(days=1))
+    async with serving(engine):
+        await until(lambda: hanging.looked_up)
+        before = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - before < daemon._DRAIN
+    assert not engine.rechecking
+    assert bound.looked_up == []
+
+
+async def _bound(bench: Bench, engine: Engine, clock: Clock) -> Bound:
+    """A source whose only mention was not confirmed for longer than its terms want."""
+    bound = Bound([Page(cursor={"at": 0})], recheck=timedelta(days=1))
+    bench.fakes["one"] = bound
+    daemon.begin(bench.line)
+    await daemon._look_for_polls(engine)
+    await until(lambda: not engine.polling)
+    clock.advance(timedelta(minutes=15))
+    bound.polls.append([Page(mentions=[said(clock, "1", "Everybody was kind.")], cursor={"at": 1})])
+    await daemon._look_for_polls(engine)
+    await until(lambda: not engine.polling)
+    clock.advance(timedelta(hours=25))
+    return bound
+
+
+async def test_retention_is_looked_after_every_hour_and_rechecks_every_minute(engine: Engine) -> None:
+    clock = daemon._clock(engine)
+    spans = {job.id: job.trigger.interval for job in clock.get_jobs()}
+    assert (spans["retain"], spans["recheck"]) == (timedelta(hours=1), timedelta(minutes=1))
 
 
 def test_a_second_daemon_on_the_same_file_does_not_begin(bench: Bench, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from monitor.model import (
     State,
     Stored,
 )
+from monitor.store.rechecks import Recheck
 from tests.store import notification
 
 CHICAGO = ZoneInfo("America/Chicago")
@@ -356,6 +357,27 @@ def test_a_source_that_was_never_read_was_not_seen():
     (blind,) = counted(sources=[source(polled_at=None)]).blind
 
     assert blind.why == "it has not been read yet"
+
+
+def test_what_a_source_warns_of_is_seen_in_part_as_of_its_last_reading():
+    warned = source(warnings=("40 searches are left", "no approval yet"))
+    week = counted(sources=[warned, source("news")])
+
+    assert [(one.source, one.at, one.why) for one in week.partly] == [
+        ("google", WEEK.until + 7 * HOUR, "40 searches are left"),
+        ("google", WEEK.until + 7 * HOUR, "no approval yet"),
+    ]
+    assert week.blind == ()
+
+
+@pytest.mark.parametrize(("since", "told"), [(WEEK.since, 1), (WEEK.until, 1), (WEEK.until + MINUTE, 0)])
+def test_rechecks_that_failed_by_the_end_of_the_week_are_told(since, told):
+    check = Recheck(source="google", due_at=WEEK.until, tried_at=WEEK.until, failing_since=since, error="renew it")
+    week = digest.build(
+        WEEK, mentions=(), incidents=(), sources=[source()], notifications=(), rechecks={"google": check}
+    )
+
+    assert [one.why for one in week.partly] == ["What is deleted there is not noticed: renew it"] * told
 
 
 def test_a_source_that_was_not_read_when_it_was_due_was_not_seen_since():

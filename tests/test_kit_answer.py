@@ -124,3 +124,21 @@ async def test_what_is_no_json_is_no_answer(response, what):
 
 async def test_json_is_read_whatever_it_calls_itself():
     assert answer.read(await ask(httpx.Response(200, text="[1]", headers={"content-type": "text/plain"}))) == [1]
+
+
+async def test_an_answer_is_parsed_once():
+    response = await ask(httpx.Response(200, text='{"posts": []}'))
+    assert answer.read(response) is answer.read(response)
+
+
+@pytest.mark.parametrize(
+    ("content", "read"),
+    [
+        (b'"\\ud83d half"', "\ud83d half"),
+        ('{"a": "\u00e9"}'.encode("utf-16"), {"a": "\u00e9"}),
+        (b"\xef\xbb\xbf[1]", [1]),
+        (b"[1e999, 12345678901234567890]", [float("inf"), 12345678901234567890]),
+    ],
+)
+async def test_what_only_pythons_own_parser_takes_is_read_too(content, read):
+    assert answer.read(await ask(httpx.Response(200, content=content))) == read

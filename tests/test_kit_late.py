@@ -73,6 +73,23 @@ def test_the_longest_unread_has_its_place_whatever_else_is_due():
     assert LATE.due(kept) == ["p9", "p3", "p2"]
 
 
+def test_what_is_said_to_have_no_comments_waits_for_its_turn():
+    kept = LATE.seen(None, {"p1": (NOW - DAY, 0)}, NOW)
+
+    assert LATE.due(kept, now=NOW + timedelta(hours=5)) == []
+    assert LATE.due(kept, now=NOW + timedelta(hours=6)) == ["p1"]
+    assert LATE.due(LATE.seen(kept, {"p1": (NOW - DAY, 1)}, NOW), now=NOW) == ["p1"]
+
+
+def test_a_turn_does_not_come_again_at_once():
+    kept = quiet(1)
+
+    assert LATE.due(kept, now=NOW + timedelta(hours=5)) == []
+    assert LATE.due(kept, now=NOW + timedelta(hours=6)) == ["p1"]
+    assert LATE.due(kept, now=NOW - DAY) == ["p1"]  # a clock that was put back hides nothing
+    assert LATE.due(LATE.seen(kept, {"p1": (NOW - DAY, 2)}, NOW), now=NOW) == ["p1"]
+
+
 def test_a_platform_without_counts_reads_in_turn():
     late = Late(reads=2, rounds=2)
     kept = late.seen(None, {f"p{n}": (NOW - n * DAY, None) for n in (1, 2, 3, 4)}, NOW)
@@ -118,10 +135,17 @@ def test_what_is_over_goes_before_what_is_not():
 
 
 def test_it_says_how_far_back_a_reading_went():
-    kept = LATE.seen(quiet(3), {"new": (NOW, 1)}, NOW)
+    kept = LATE.seen(quiet(2, 3), {"new": (NOW, 1), "p3": (NOW - 3 * DAY, 2)}, NOW)
 
     assert LATE.since(kept, "p3") == NOW - timedelta(minutes=3)
+    assert LATE.since(kept, "p2") is None  # only its turn: read to the end
     assert LATE.since(kept, "new") is None
+
+
+def test_a_first_walk_reads_all_that_have_comments():
+    kept = LATE.seen(None, {f"p{n}": (NOW - n * DAY, n % 2) for n in range(1, 6)}, NOW)
+
+    assert LATE.due(kept, first=True) == ["p1", "p3", "p5"]
 
 
 def test_what_is_kept_is_small():
@@ -154,7 +178,9 @@ class Platform:
         return {comment for comment in self.comments if comment[0] == id_}
 
     def listed(self) -> dict[str, tuple[datetime, int | None]]:
-        counts = {"the truth": lambda id_: len(self.under(id_)), "a lie": lambda _: 1, "nothing": lambda _: None}
+        counts = {
+            "the truth": lambda id_: len(self.under(id_)), "a lie": lambda _: 1, "none": lambda _: 0, "nothing": lambda _: None,
+        }  # fmt: skip
         return {id_: (at, counts[says](id_)) for id_, (at, says) in self.posts.items()}
 
 
@@ -170,7 +196,7 @@ class Monitor:
     def poll(self, platform: Platform, cut: int | None = None) -> None:
         """A poll; `cut`: it ends after so many steps, of which each post takes two - its comments, then the cursor."""
         kept = self.late.seen(self.kept, platform.listed(), platform.now)
-        due = self.late.due(kept)
+        due = self.late.due(kept, now=platform.now)
         assert len(due) == len(set(due)) <= self.late.reads
         self.kept = json.loads(json.dumps(kept, sort_keys=True))  # as a database may give it back
         for step, id_ in enumerate(due):
@@ -190,7 +216,7 @@ LATES = st.builds(
 )
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("post"), st.sampled_from(["the truth", "a lie", "nothing"])),
+        st.tuples(st.just("post"), st.sampled_from(["the truth", "a lie", "none", "nothing"])),
         st.tuples(st.just("comment"), st.integers(0, 9)),
         st.tuples(st.just("wait"), st.integers(1, 80)),  # hours
         st.tuples(st.just("poll"), st.none() | st.integers(0, 6)),
@@ -213,7 +239,7 @@ def test_every_comment_within_the_window_is_found_whatever_happens(late, steps):
         elif what == "poll":
             monitor.poll(platform, value)
     for _ in range(25):
-        platform.now += timedelta(hours=1)
+        platform.now += timedelta(hours=7)
         monitor.poll(platform)
 
     within = {one for one in platform.comments if one[2] < platform.posts[one[0]][0] + late.window}

@@ -267,7 +267,10 @@ FAILING = {"failing_since": NOW - 3 * HOUR, "failures": 5, "error": "why", "reme
         (FAILING, ["source_failing"]),
         (FAILING | {"failing_since": NOW - 30 * MINUTE}, []),  # an outage of half an hour is nobody's business
         (FAILING | {"failing_since": NOW - MINUTE, "remedy": "AuthRejected"}, ["source_failing"]),
-        (FAILING | {"failing_since": NOW - MINUTE, "remedy": "AuthRejected", "failures": 1}, []),
+        (FAILING | {"failing_since": NOW, "remedy": "AuthRejected", "failures": 1}, ["source_failing"]),
+        (FAILING | {"failing_since": NOW, "remedy": "NotPermitted", "failures": 1}, ["source_failing"]),
+        (FAILING | {"failing_since": NOW, "remedy": "Malformed", "failures": 1}, []),  # the next try may read it
+        (FAILING | {"failures": 1}, []),
         ({"last_new_at": NOW - 2 * DAY, "mentions": 50, "longest_gap": 5 * HOUR}, ["source_quiet"]),
         ({"last_new_at": NOW - 2 * DAY, "mentions": 50, "longest_gap": DAY}, []),  # it often is that quiet
         ({"last_new_at": NOW - 2 * DAY, "mentions": 5, "longest_gap": HOUR}, []),  # not known well enough

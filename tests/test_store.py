@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import select
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import inspect, text
+from psycopg.pq import ConnStatus
+from sqlalchemy import Connection, inspect, text
 
 from monitor import audit
 from monitor.model import Kind, Outcome, State, Step
@@ -352,6 +354,31 @@ def test_the_log_is_whole_until_a_line_is_changed_or_removed(database: Database)
 
 
 # -- the database itself
+
+
+def test_a_worker_that_freezes_inside_a_transaction_is_cut_off_by_the_server(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    database.upgrade()
+    for _ in range(2):  # the second connection comes out of the pool, where a rollback must not have undone it
+        with database.write() as tx:
+            assert tx.execute(text("SHOW idle_in_transaction_session_timeout")).scalar() == "1min"
+        with pytest.raises(RuntimeError), database.write() as tx:
+            raise RuntimeError
+    with pytest.raises(StoreError, match="the connection is lost"), database.write() as tx:
+        tx.execute(text("SET LOCAL idle_in_transaction_session_timeout = '1ms'"))
+        _wait_for_the_end_of(tx)
+        tx.execute(text("SELECT 1"))
+    with database.write() as tx:  # and the next one gets another connection
+        assert tx.execute(text("SELECT 1")).scalar() == 1
+    database.close()
+
+
+def _wait_for_the_end_of(tx: Connection) -> None:
+    """Reads what the server says to a session that does nothing, so that no test has to guess how long that takes."""
+    wire = tx.connection.dbapi_connection.pgconn  # type: ignore[union-attr]
+    while wire.status == ConnStatus.OK:
+        select.select([wire.socket], [], [], 30)
+        wire.consume_input()
 
 
 def test_what_raises_leaves_nothing_behind(database: Database) -> None:

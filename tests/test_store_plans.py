@@ -10,10 +10,26 @@ import pytest
 from sqlalchemy import Connection, event
 
 from monitor.model import Kind
-from monitor.store import Database, incidents, mentions, outbox, sources
+from monitor.store import Database, holds, incidents, mentions, outbox, sources
+from monitor.store.mentions import Ends
 from tests.store import NOW
 
+ENDS = Ends(mentions=NOW, own_replies=NOW, terms={}, refresh={})
+
 QUESTIONS: dict[str, tuple[Callable[[Connection], object], str]] = {
+    "what waits to be looked up again": (
+        lambda tx: mentions.unconfirmed(tx, "p", "s", NOW, limit=9),
+        "ix_mentions_checked",
+    ),
+    "what was not confirmed for too long": (lambda tx: mentions.lapsed(tx, "p", NOW, limit=9), "ix_mentions_checked"),
+    "what terms let nobody keep": (lambda tx: mentions.stale(tx, "p", NOW, limit=9), "ix_mentions_limited"),
+    "what is past its retention": (lambda tx: mentions.expired(tx, ENDS, limit=9), "ix_mentions_first_seen_at"),
+    "what is held among what goes": (lambda tx: mentions.expired(tx, ENDS, limit=9), "uq_holds_active"),
+    "who holds a mention": (lambda tx: holds.of(tx, 1), "uq_holds_active"),
+    "what a poll shows again": (
+        lambda tx: mentions.confirm(tx, "p", ["1", "2"], NOW, before=NOW),
+        "uq_mentions_identity",
+    ),
     "the judge's queue": (lambda tx: mentions.unjudged(tx, 500), "ix_mentions_unjudged"),
     "what is stored already": (lambda tx: mentions.known(tx, "p", ["1", "2"]), "uq_mentions_identity"),
     "own replies whose parent came late": (lambda tx: mentions.orphans(tx, "p", ["1"]), "ix_mentions_parent"),

@@ -7,9 +7,13 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import httpx
+from pydantic_core import from_json
 
 from monitor.connector import AuthRejected, Malformed, NotPermitted, PollError, Throttled, Unavailable
 from monitor.model import Json
+
+_PARSED = "connectors.json"
+"""Where a response keeps what it was parsed to."""
 
 Explain = Callable[[httpx.Response], PollError | None]
 """What a platform means by an answer where its status code does not say it; None: the code says it."""
@@ -36,11 +40,12 @@ async def ask(
     *,
     auth: httpx.Auth | None = None,
     json: Json = None,
+    headers: dict[str, str] | None = None,
     explain: Explain | None = None,
 ) -> httpx.Response:
     """Send a request and return the answer if it is a good one (2xx). Raises PollError."""
     try:
-        response = await client.request(method, url, auth=auth or httpx.USE_CLIENT_DEFAULT, json=json)
+        response = await client.request(method, url, auth=auth or httpx.USE_CLIENT_DEFAULT, json=json, headers=headers)
     except httpx.HTTPError as error:
         raise unreachable(error) from None
     if response.is_success:
@@ -96,10 +101,24 @@ def _until(reset: str, date: str) -> timedelta | None:
 
 
 def read(response: httpx.Response) -> Json:
-    """Return the JSON that `response` carries. Raises Malformed for anything else, such as a log-in page."""
+    """Return the JSON that `response` carries. Raises Malformed for anything else, such as a log-in page.
+
+    It is parsed once, however many look at it: a paging that finds its token there does so after its connector."""
+    known = response.extensions
     try:
-        return response.json()
+        if _PARSED not in known:
+            known[_PARSED] = _json(response)
+        return known[_PARSED]
     except (ValueError, RecursionError):
         what = "a web page" if "html" in response.headers.get("content-type", "") else "something that is no JSON"
         remedy = "check the address in the source's options"
         raise Malformed(f"{response.request.url.host} sent {what} in place of data: {remedy}") from None
+
+
+def _json(response: httpx.Response) -> Json:
+    """The JSON of an answer, by pydantic's parser, in half the time of Python's own; by that one where it is refused: half
+    of a surrogate pair, another encoding than UTF-8, and what is no JSON at all."""
+    try:
+        return from_json(response.content, cache_strings="keys")
+    except ValueError:
+        return response.json()

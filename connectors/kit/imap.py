@@ -14,7 +14,7 @@ import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 import httpx
 
+from connectors.kit.answer import unreachable
 from connectors.kit.imap_errors import FAILURES, meaning
 from monitor.connector import Malformed, Secret, Unavailable
 
@@ -29,7 +30,8 @@ PORTS = {"tls": 993, "starttls": 143, "none": 143}
 MOST = 1_000_000
 """Bytes that are read of a mail: pictures come last, and nobody's words are longer."""
 
-_A_SESSION = 100_000_000
+_AN_ANSWER = 30_000_000
+_A_LINE = 200
 _DEADLINE = 60.0
 _FAREWELL = 2.0
 _UID = re.compile(rb"\bUID (\d{1,10})\b")
@@ -83,6 +85,20 @@ async def session(
         await one.end()
     finally:
         one.hang_up()
+
+
+async def access_token(auth: httpx.Auth, host: str, client: httpx.AsyncClient) -> Secret | None:
+    """The token that `auth` would sign a request with, asked for where that takes it. Raises PollError."""
+    request = client.build_request("GET", f"https://{host}/")
+    async with aclosing(auth.async_auth_flow(request)) as flow:
+        wanted = await anext(flow)
+        while wanted is not request:
+            try:
+                wanted = await flow.asend(await client.send(wanted))
+            except httpx.HTTPError as error:
+                raise unreachable(error) from None
+    token = request.headers.get("authorization", "").removeprefix("Bearer ")
+    return Secret(token) if token else None
 
 
 class Session:
@@ -180,6 +196,8 @@ class Session:
         return int(value) if isinstance(value, bytes) and value.isdigit() and len(value) <= 10 else None
 
     async def _ask(self, stage: str, call: Callable[..., Any], *arguments: Any) -> Any:
+        if self._server is not None:
+            self._server.left = _AN_ANSWER
         try:
             async with asyncio.timeout(self._deadline):
                 return await self._in_thread(call, *arguments)
@@ -200,7 +218,7 @@ class _Server(imaplib.IMAP4):
 
     def __init__(self, account: Account, dialled: socket.socket, tls: ssl.SSLContext | None) -> None:
         self._dialled, self._tls = dialled, tls if account.security == "tls" else None
-        self._left = _A_SESSION
+        self.left = _AN_ANSWER
         super().__init__(account.host, account.port or PORTS[account.security])
 
     def _create_socket(self, timeout: float | None) -> socket.socket:  # noqa: ARG002  # imaplib's signature
@@ -214,13 +232,13 @@ class _Server(imaplib.IMAP4):
 
     def readline(self) -> bytes:
         line = super().readline()
-        self._take(len(line))
+        self._take(len(line) + _A_LINE)  # what it costs to keep one
         return line
 
     def _take(self, size: int) -> None:
-        self._left -= size
-        if self._left < 0:
-            raise Unavailable(f"{self.host} sends without end: the rest is read another time")
+        self.left -= size
+        if self.left < 0:
+            raise Malformed(f"{self.host} sends without end: is this a mail server?")
 
 
 def encoded(folder: str) -> str:

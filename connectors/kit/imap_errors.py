@@ -15,7 +15,7 @@ FAILURES = (imaplib.IMAP4.error, OSError, ValueError, LookupError, TypeError, Po
 _CODE = re.compile(r"\[([A-Z][A-Z-]{2,30})[\] ]")
 _BACKOFF = re.compile(r"Backoff Time: (\d{1,9}) milliseconds", re.IGNORECASE)
 _PATIENCE = re.compile(r"too many|throttl|rate limit|bandwidth|quota", re.IGNORECASE)
-_DOWN = re.compile(r"unavailable|temporar|try again|later|internal|shutting down", re.IGNORECASE)
+_DOWN = re.compile(r"unavailable|temporar|try again later|internal|shutting down|\bBYE\b", re.IGNORECASE)
 
 _LOG_IN = "the user name or password is not accepted: renew it in the source's options"
 _MEANINGS: dict[str, tuple[type[PollError], str]] = {
@@ -38,9 +38,21 @@ _MEANINGS: dict[str, tuple[type[PollError], str]] = {
     "THROTTLED": (Throttled, "it asks for patience"),
     "OVERQUOTA": (Throttled, "the mailbox has used up its quota"),
 }  # fmt: skip
+_STRANGE = "does not answer as a mail server does: check server, port and security"
+_SIGNS: tuple[tuple[re.Pattern[str], type[PollError], str], ...] = (
+    # Exchange Online says so where a log-in is good, and not for this mailbox.
+    (re.compile("authenticated but not connected"), NotPermitted, "lets this log-in in, but not to the mailbox: grant it"),
+    (re.compile(r"^(?:command: \w+ => )?(?:socket error|connection closed)"), Unavailable, "broke the connection off: it is tried again"),
+    (re.compile(r"^(?:command: \w+ => )?(?:unexpected |got more than )|not IMAP4 compliant|illegal in state"), Malformed, _STRANGE),
+    (_PATIENCE, Throttled, "asks for patience"),
+    (_DOWN, Unavailable, "is down, and is tried again"),
+    (re.compile(r"^\w+ command error: BAD"), Malformed, "does not understand what it is asked: check server and port"),
+)  # fmt: skip
 _BY_STAGE: dict[str, tuple[type[PollError], str]] = {
-    "LOGIN": (AuthRejected, _LOG_IN),
-    "EXAMINE": (NotPermitted, "the folder cannot be opened: check folder in the source's options"),
+    "LOGIN": (AuthRejected, f"refused to log in: {_LOG_IN}"),
+    "greeting": (Malformed, _STRANGE),
+    "STARTTLS": (Malformed, "offers no STARTTLS: set security to 'tls' in the source's options"),
+    "EXAMINE": (NotPermitted, "does not open the folder: check folder in the source's options"),
 }
 
 
@@ -63,7 +75,7 @@ def meaning(host: str, stage: str, error: Exception) -> PollError:
     said = str(error)
     if isinstance(error, imaplib.IMAP4.error):
         return _refused(host, stage, said, broken=isinstance(error, imaplib.IMAP4.abort))
-    return _strange(host)
+    return Malformed(f"{host} {_STRANGE}")
 
 
 def _refused(host: str, stage: str, said: str, *, broken: bool) -> PollError:
@@ -73,27 +85,14 @@ def _refused(host: str, stage: str, said: str, *, broken: bool) -> PollError:
     if code and not (code == "ALERT" and (_PATIENCE.search(said) or _DOWN.search(said))):
         kind, remedy = _MEANINGS[code]
         return kind(f"{host} answered {code}: {remedy}")
-    if "authenticated but not connected" in said:  # Exchange Online: the log-in is good, and not for this mailbox
-        return NotPermitted(f"{host}: this log-in has no right to the mailbox: grant it there")
-    if said.startswith(("socket error", "connection closed")):
-        return Unavailable(f"{host} broke the connection off: it is tried again")
-    if "unexpected" in said[:40] or "not IMAP4" in said or (stage == "greeting" and "BYE" not in said):
-        return _strange(host)
-    if _PATIENCE.search(said):
-        return Throttled(f"{host}: it asks for patience")
-    if broken or _DOWN.search(said) or "BYE" in said:
-        return Unavailable(f"{host} is down, and is tried again")
-    return _by_stage(host, stage)
+    for sign, meant, remedy in _SIGNS:
+        if sign.search(said):
+            return meant(f"{host} {remedy}")
+    return Unavailable(f"{host} is down, and is tried again") if broken else _by_stage(host, stage)
 
 
 def _by_stage(host: str, stage: str) -> PollError:
-    if stage == "STARTTLS":
-        return Malformed(f"{host} offers no STARTTLS: set security to 'tls' in the source's options")
     if stage in _BY_STAGE:
         kind, remedy = _BY_STAGE[stage]
-        return kind(f"{host}: {remedy}")
+        return kind(f"{host} {remedy}")
     return Malformed(f"{host} refused {stage}, which every mail server knows: check server and port")
-
-
-def _strange(host: str) -> PollError:
-    return Malformed(f"{host} does not answer as a mail server does: check server, port and security")

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import httpx
 
+from connectors.kit import answer
 from monitor.model import Json
 
 
@@ -42,5 +43,34 @@ class Token:
 
     def after(self, url: httpx.URL, response: httpx.Response, items: Sequence[Json]) -> httpx.URL | None:  # noqa: ARG002
         """Return `url` with the token of the next page."""
-        token = response.json().get(self.key)
+        token = answer.read(response).get(self.key)
         return url.copy_set_param(self.parameter, token) if token else None
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """The platform counts its pages from 1 in `parameter`. `more` is the key under which an answer says whether there is
+    another page; without it only an empty page ends the listing, since a platform may give fewer than was asked for."""
+
+    parameter: str = "page"
+    more: str = ""
+
+    def after(self, url: httpx.URL, response: httpx.Response, items: Sequence[Json]) -> httpx.URL | None:
+        """Return `url` with the next number."""
+        if not (answer.read(response).get(self.more) if self.more else items):
+            return None
+        return url.copy_set_param(self.parameter, int(url.params.get(self.parameter, "1")) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkIn:
+    """The platform links the next page in the answer, such as under `links` and there `next` (JSON:API)."""
+
+    keys: tuple[str, ...] = ("links", "next")
+
+    def after(self, url: httpx.URL, response: httpx.Response, items: Sequence[Json]) -> httpx.URL | None:  # noqa: ARG002
+        """Return the linked page, always at the origin of `url`: a credential travels nowhere else."""
+        link = answer.read(response)
+        for key in self.keys:
+            link = (link or {}).get(key)
+        return url.copy_with(raw_path=url.join(link).raw_path) if link else None

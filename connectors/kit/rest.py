@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, ClassVar
 
 import httpx
@@ -21,6 +22,7 @@ STRICT = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, h
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
 """What reading an item raises where it is not what it was known to be."""
 
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 _HOST = re.compile(rb"[a-z0-9.:-]+")
 
 Listings = Mapping[str, Callable[[datetime], httpx.URL]]
@@ -84,8 +86,9 @@ class Rest:
         seen = {name: when(cursor[name]) for name in listings if name in cursor}
         for name, url in listings.items():
             newest = seen.get(name, floor)
-            async for items in self.back(url(since := self.since(seen.get(name), floor)), since):
-                newest = max([newest, *self.arrivals(items)])
+            since = self.since(seen.get(name), floor)
+            async for items, arrivals in self._dated(url(since), since):
+                newest = max([newest, *arrivals])
                 yield self.page(items, floor)
             seen[name] = newest
             yield Page(cursor=written(seen) if cursor or name == list(listings)[-1] else None)
@@ -96,9 +99,13 @@ class Rest:
 
     async def back(self, url: httpx.URL, since: datetime) -> AsyncIterator[list[Json]]:
         """Yield the pages of a listing until everything on one arrived before `since`."""
-        async for items in self.pages(url, self.paging):
+        async for items, _ in self._dated(url, since):
             yield items
-            arrivals = self.arrivals(items)
+
+    async def _dated(self, url: httpx.URL, since: datetime) -> AsyncIterator[tuple[list[Json], list[datetime]]]:
+        """Yield the pages with their items' arrivals: reading those is a fifth of reading the items, and done once."""
+        async for items in self.pages(url, self.paging):
+            yield items, (arrivals := self.arrivals(items))
             if arrivals and max(arrivals) < since:
                 return
 
@@ -162,11 +169,33 @@ def when(text: str) -> datetime:
     return aware(datetime.fromisoformat(text))
 
 
+def zoned(text: str, zone: tzinfo = UTC) -> datetime:
+    """Read an ISO 8601 time that is one of `zone` where it names none. Raises as `when` does."""
+    at = datetime.fromisoformat(text)
+    return aware(at if at.tzinfo else at.replace(tzinfo=zone))
+
+
+def epoch(seconds: float) -> datetime:
+    """Read a time in seconds since 1970. Raises one of UNREADABLE where it is none."""
+    return _1970 + timedelta(seconds=seconds)
+
+
+def moments(items: Sequence[Json], read: Callable[[Json], datetime]) -> list[datetime]:
+    """Read a time of each item, where it can be read."""
+    found = []
+    for item in items:
+        with suppress(*UNREADABLE):
+            found.append(read(item))
+    return found
+
+
 def text(item: Json, key: str | int) -> str:
     """Read the text under `key`, without what no database takes. Raises one of UNREADABLE where there is none."""
     value = item[key]
     if not isinstance(value, str):
         raise TypeError(f"{key} is no text")
+    if value.isascii():  # which a text knows of itself
+        return value.replace("\0", "")
     return value.replace("\0", "").encode("utf-8", "replace").decode()  # JSON can spell half a surrogate pair
 
 
@@ -177,7 +206,7 @@ def text_or_none(item: Json, key: str) -> str | None:
 
 def total(item: Json, *keys: str) -> int | None:
     """Add up the numbers under `keys`, None where there is none of them."""
-    counts = [item[key] for key in keys if type(item.get(key)) is int and 0 <= item[key] < 2**53]
+    counts = [count for count in map(item.get, keys) if type(count) is int and 0 <= count < 2**53]
     return sum(counts) if counts else None
 
 

@@ -6,7 +6,7 @@ import asyncio
 import fcntl
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ import httpx
 
 from connectors.kit import answer
 from connectors.kit.rest import UNREADABLE, when
-from monitor.connector import AuthRejected, Malformed, NotPermitted, PollError, Secret, Throttled, Unavailable
+from monitor.connector import Answers, AuthRejected, Malformed, NotPermitted, PollError, Secret, Throttled, Unavailable
 from monitor.model import Json
 
 _LONGEST = timedelta(days=366 * 10)
@@ -54,8 +54,8 @@ class Tokens:
         return left <= min(early, (self.lasts or early) / 2)
 
 
-def granted(response: httpx.Response, platform: str, now: datetime) -> Tokens:
-    """Read a token endpoint's answer (RFC 6749, 5.1). Raises PollError, never with a word of the answer."""
+def granted(response: httpx.Response, platform: str, now: datetime | None = None) -> Tokens:
+    """Read a token endpoint's answer (RFC 6749, 5.1), obtained `now`. Raises PollError, never with a word of the answer."""
     host = response.request.url.host
     try:
         said = answer.read(response)
@@ -74,6 +74,23 @@ def granted(response: httpx.Response, platform: str, now: datetime) -> Tokens:
         raise Malformed(
             f"{host} granted no token in a form that is known: its API has changed, or is not there"
         ) from None
+
+
+async def exchanged(
+    client: httpx.AsyncClient, url: str, parameters: Mapping[str, str | Secret], *, platform: str
+) -> Answers:
+    """Change a token for one that lasts longer, as Meta's platforms do it: what an `OAuth.exchange` returns.
+
+    Raises PollError."""
+    shown = {name: value.reveal() if isinstance(value, Secret) else value for name, value in parameters.items()}
+    try:
+        response = await client.get(url, params=shown)
+    except httpx.HTTPError as error:
+        raise answer.unreachable(error) from None
+    tokens = granted(response, platform)
+    assert tokens.access
+    lasts = {"expires_in": f"{tokens.lasts.total_seconds():.0f}"} if tokens.lasts else {}
+    return {"access_token": tokens.access, **lasts}
 
 
 def again(platform: str) -> str:
@@ -126,6 +143,7 @@ class TokenFile:
         except OSError as error:
             raise self._unwritable(error) from None
         try:
+            _hand_over(lock, self._real().parent)
             await self._taken(lock)
             yield
         finally:
@@ -174,6 +192,7 @@ class TokenFile:
                 with os.fdopen(written, "w") as file:
                     json.dump(_said(tokens), file)
                     file.flush()
+                    _hand_over(file.fileno(), path if path.exists() else path.parent)
                     os.fsync(file.fileno())
                 Path(name).replace(path)
             except BaseException:
@@ -189,6 +208,13 @@ class TokenFile:
     def _unwritable(self, error: OSError) -> AuthRejected:
         what = f"tokens cannot be kept in {self.path.parent} ({error.strerror})"
         return AuthRejected(f"{what}: let the daemon's user write there, or move token_file")
+
+
+def _hand_over(file: int, like: Path) -> None:
+    """What root wrote, as `sudo wellheard poll` does, still belongs to the daemon."""
+    if os.geteuid() == 0:
+        owner = like.stat()
+        os.fchown(file, owner.st_uid, owner.st_gid)
 
 
 def _sync(folder: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib.resources import files
 from itertools import compress
 
@@ -18,7 +19,6 @@ from monitor.assess.vader import LEXICON
 
 _LANGUAGES = ("en", "es", "fr", "de", "it", "pt", "nl")
 _SHIFT = {lang: 8 * i for i, lang in enumerate(_LANGUAGES)}
-_SHIFTS = tuple(_SHIFT.values())
 _MASK = (1 << 8) - 1
 _NO_WORD = 1 << 8 * len(_LANGUAGES)
 """Counted above the votes: a token that is no word of any language."""
@@ -114,7 +114,7 @@ def language(text: str, hint: str | None = None) -> str | None:
 
 def elected(text: str, said: Sequence[int], hint: str | None, *, strange: bool) -> str | None:
     """The same where the first `READ` tokens have voted; `strange`: there are letters of a script other than Latin."""
-    hint = hint.replace("_", "-").split("-")[0].lower() if hint else None
+    hint = _primary(hint) if hint else None
     if strange and (named := _script(text, hint)):
         return named
     total = sum(said)
@@ -131,6 +131,12 @@ def elected(text: str, said: Sequence[int], hint: str | None, *, strange: bool) 
     if total <= _MASK and total * 3 >= words * 2 and hint in (None, "en"):
         return "en"
     return _elected(total, words, hint)
+
+
+@lru_cache(maxsize=256)
+def _primary(hint: str) -> str:
+    """The language that a tag such as en_GB begins with."""
+    return hint.replace("_", "-").split("-")[0].lower()
 
 
 def _unborrowed(text: str, said: Sequence[int]) -> int:
@@ -155,7 +161,7 @@ def _script(text: str, hint: str | None) -> str | None:
 
 def _elected(total: int, words: int, hint: str | None) -> str | None:
     """The language with most votes, if they are enough: a Polish text has its "to" and "on" too."""
-    counts = [total >> shift & _MASK for shift in _SHIFTS]
+    counts = bytearray(total.to_bytes(len(_LANGUAGES), "little"))
     most = max(counts)
     english = counts[0] == most
     if words >= _SHORT and (most * 3 < words * 2 if english else most < words):

@@ -140,7 +140,7 @@ def _rule(risk: str, file: Mapping[str, Any], said: Mapping[str, Any]) -> Lexico
         role=both["role"],
         find=tuple(said["find"]),
         needs=_conditions(said.get("with", ())),
-        unless=_conditions((*file.get("defaults", {}).get("unless", ()), *said.get("unless", ()))),
+        unless=_together(_conditions((*file.get("defaults", {}).get("unless", ()), *said.get("unless", ())))),
         impact=both["impact"],
         likelihood=both["likelihood"],
         severe=_conditions(both.get("severe", ())),
@@ -159,6 +159,14 @@ def _conditions(said: Iterable[str]) -> tuple[Condition, ...]:
     """`"staff|organisation@near"` as lists and place."""
     parts = (text.partition("@") for text in said)
     return tuple(Condition(tuple(lists.split("|")), place or "sentence") for lists, _, place in parts)
+
+
+def _together(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
+    """Conditions of which any is enough, those of one place as one: that place is then looked for once."""
+    lists: dict[str, tuple[str, ...]] = {}
+    for one in conditions:
+        lists[one.place] = (*lists.get(one.place, ()), *one.lists)
+    return tuple(Condition(names, place) for place, names in lists.items())
 
 
 def _check(known: Lexicon) -> None:

@@ -137,14 +137,16 @@ def _part(place: _Place, gap: int, way: int) -> _Part:
 class Phrase:
     """A phrase split at one word of its anchor; `tag` is what it was compiled for.
 
-    `previous` and `next` are the words that may touch the anchor, None where that cannot be said in advance: most
-    candidates are refused by them at once."""
+    `previous` and `next` are the words that may touch the anchor, None where that cannot be said in advance; `partner`
+    are words of which one must stand somewhere around it, none where that cannot be said. Most candidates are refused by
+    them at once."""
 
     before: tuple[_Part, ...]
     after: tuple[_Part, ...]
     tag: int
     previous: frozenset[str] | None
     next: frozenset[str] | None
+    partner: frozenset[str]
 
     def at(self, words: Sequence[str], i: int) -> tuple[int, int] | None:
         """First word and the one after the last of the phrase whose anchor is word `i`, None where the rest is missing."""
@@ -161,10 +163,18 @@ class Phrase:
 
 def _touching(parts: tuple[_Part, ...]) -> frozenset[str] | None:
     """The words with which the first of `parts` may begin, if it must stand at once and is of plain words only."""
-    if not parts or parts[0].gap or parts[0].odd:
-        return None
-    step = parts[0].step
-    return None if step.prefixes or step.any or step.number else step.words | parts[0].heads.keys()
+    return None if not parts or parts[0].gap else _plain(parts[0]) or None
+
+
+def _plain(part: _Part) -> frozenset[str]:
+    """The words with one of which `part` begins, none where it may begin with others."""
+    return frozenset() if part.loose or part.odd else part.words | part.heads.keys()
+
+
+def _partner(parts: Iterable[_Part], common: Common) -> frozenset[str]:
+    """The words of that part of a phrase which fewest texts have."""
+    plain = [words for words in map(_plain, parts) if words]
+    return min(plain, key=lambda words: sum([common.get(word, 1) for word in words]), default=frozenset())
 
 
 def _walk(words: Sequence[str], at: int, parts: tuple[_Part, ...], k: int, way: int) -> int | None:
@@ -293,7 +303,8 @@ class Index(dict[str, Any]):
         before = (*before, *sequence[:at])
         after = (*sequence[at + 1 :], *after)
         left, right = _parts(before, -1), _parts(after, 1)
-        phrase = Phrase(left, right, tag, _touching(left), _touching(right))
+        partner = _partner((*left, *right), self._common)
+        phrase = Phrase(left, right, tag, _touching(left), _touching(right), partner)
         for word in place.step.words:
             self._words.setdefault(word, []).append(phrase)
         for prefix in place.step.prefixes:
@@ -315,6 +326,7 @@ class Index(dict[str, Any]):
     def hits(self, words: Sequence[str], start: int = 0, stop: int | None = None) -> Iterator[tuple[int, int, int]]:
         """Tag, first word and the one after the last of every phrase whose anchor lies in words[start:stop], in order."""
         last = len(words) - 1
+        said: frozenset[str] = frozenset()
         hanging = list(map(self.__getitem__, words if stop is None else words[start:stop]))
         for i, found in compress(enumerate(hanging, start), hanging):
             if found.alone:
@@ -324,8 +336,16 @@ class Index(dict[str, Any]):
                 yield from _there(candidates, words, i)
             if found.before and i and (candidates := found.before.get(words[i - 1])):
                 yield from _there(candidates, words, i)
-            if found.others:
-                yield from _there(found.others, words, i)
+            if candidates := found.others:
+                if stop is None:  # worth its while for a whole text, whose many words bring many candidates
+                    said = said or frozenset(words)
+                    candidates = [one for one in candidates if not (one.partner and one.partner.isdisjoint(said))]
+                if candidates:
+                    yield from _there(candidates, words, i)
+
+    def any(self, words: Sequence[str], start: int, stop: int) -> bool:
+        """Whether there are such hits."""
+        return any(map(self.__getitem__, words[start:stop])) and next(self.hits(words, start, stop), None) is not None
 
 
 def _there(candidates: Iterable[Phrase], words: Sequence[str], i: int) -> Iterator[tuple[int, int, int]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import chain
+from itertools import accumulate, chain
 from operator import attrgetter, itemgetter
 
 from monitor.assess import language, phrases, shapes, vader
@@ -56,7 +56,10 @@ class _Tokens(dict[str, Token]):
 _TOKENS = _Tokens()
 _token = _TOKENS.__getitem__
 _words = attrgetter("words")
+_places = attrgetter("places")
 _spelt = attrgetter("spelt")
+_votes = attrgetter("votes")
+_telltale = attrgetter("telltale")
 _first = itemgetter(0)
 
 
@@ -95,7 +98,7 @@ class Reading:
 
     def language(self, hint: str | None) -> str | None:
         """The language of the text; see `monitor.assess.language`."""
-        votes = [token.votes for token in self._tokens[: language.READ]]
+        votes = list(map(_votes, self._tokens[: language.READ]))
         strange = not self.text.isascii() and True in [token.foreign for token in self._tokens]
         return language.elected(self.text, votes, hint, strange=strange)
 
@@ -111,23 +114,22 @@ class Reading:
     @property
     def telling(self) -> bool:
         """Whether a look for phones, addresses, numbers or a writer's name is worth its time: in most texts it is not."""
-        telltales = {token.telltale for token in self._tokens}
-        return telltales != _NO_TELLTALE and shapes.telling(self.text, telltales)
+        return any(map(_telltale, self._tokens)) and shapes.telling(self.text, set(map(_telltale, self._tokens)))
 
     def place(self, span: Span) -> Span:
         """Words `span` as characters of the text or title."""
-        return self._place(span[0])[0], self._place(span[1] - 1)[1]
+        first, at, line = self._lines[bisect_right(self._lines, span[0], key=_first) - 1]
+        tokens = self._tokens if line is self.text else list(map(_token, line.split()))
+        places = list(map(_places, tokens))
+        ends = list(accumulate(map(len, places)))
 
-    def _place(self, word: int) -> Span:
-        first, at, line = self._lines[bisect_right(self._lines, word, key=_first) - 1]
-        word -= first
-        for number, token in enumerate(line.split()):
-            places = _token(token).places
-            if word < len(places):
-                at += len(line) - len(line.split(None, number)[number])
-                return at + places[word][0], at + places[word][1]
-            word -= len(places)
-        raise IndexError(word)
+        def place(word: int) -> Span:
+            number = bisect_right(ends, word)
+            start, end = places[number][word - ends[number]]
+            begin = at + len(line) - len(line.split(None, number)[number])
+            return begin + start, begin + end
+
+        return place(span[0] - first)[0], place(span[1] - 1 - first)[1]
 
     def words_of(self, start: int, end: int) -> Span:
         """The words that hold the characters of the text from `start` to `end`."""
@@ -176,5 +178,4 @@ class Reading:
         return found
 
 
-_NO_TELLTALE = {""}
 _VADER = vader.Vader()

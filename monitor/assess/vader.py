@@ -13,7 +13,8 @@ import string
 from collections.abc import Sequence
 from heapq import heappop, heappush
 from importlib.resources import files
-from itertools import chain
+from itertools import chain, compress
+from operator import attrgetter
 
 from vaderSentiment.vaderSentiment import (
     BOOSTER_DICT,
@@ -57,6 +58,7 @@ class Heard:
             self.kind |= _LOUD
 
 
+_kind = attrgetter("kind")
 _NEGATE = frozenset(NEGATE)
 _IDIOM_WORDS = frozenset(word for idiom in (*SPECIAL_CASES, *BOOSTER_DICT) if " " in idiom for word in idiom.split())
 _STRESS = ("so", "this")
@@ -166,10 +168,8 @@ def _values(words: Sequence[Heard]) -> list[float]:
     positions: list[int] = []
     around: tuple[list[Heard], bool] | None = None
     turned, but = -4, -1
-    for i, word in enumerate(words):
-        kind = word.kind
-        if not kind:
-            continue
+    kinds = list(map(_kind, words))
+    for i, kind in compress(enumerate(kinds), kinds):
         if kind & _TURN:
             turned = i
         if not kind & _HIT:
@@ -178,7 +178,7 @@ def _values(words: Sequence[Heard]) -> list[float]:
             elif kind & _BUT and but < 0:
                 but = i
             continue
-        value = word.valence or 0.0
+        value = words[i].valence or 0.0
         if i - turned <= 3 or kind & _LOUD:
             around = around or _around(words)
             value = _valence(around[0], i + 3, mixed=around[1])

@@ -17,7 +17,8 @@ from monitor.connector import Page, PollError
 from monitor.model import Notification, Reason
 from monitor.pipeline import Line
 from monitor.pipeline.notices import addresses
-from monitor.store import StoreError
+from monitor.pipeline.poll import worth_telling
+from monitor.store import StoreError, rechecks, sources
 
 _PATIENCE = 60
 
@@ -47,13 +48,15 @@ async def _look(config: Config, *, send: bool) -> list[dict[str, str]]:
         ways = [(name, *way) for name, inbox in config.inboxes.items() for way in addresses(inbox)] if send else []
         with progress("asking", len(config.sources) + len(ways)) as step:
 
-            async def counted(row: dict[str, str]) -> dict[str, str]:
+            async def counted(found: list[dict[str, str]]) -> list[dict[str, str]]:
                 step(1)
-                return row
+                return found
 
             rows += await line.run(_database, line)
-            asked = [_ask(line, name) for name in config.sources] + [_test(line, *way) for way in ways]
-            rows += [await counted(await one) for one in asyncio.as_completed(asked)]
+            before = await line.run(_warned, line)
+            asked = [_ask(line, name, before.get(name, ())) for name in config.sources]
+            asked += [_test(line, *way) for way in ways]
+            rows += [row for one in asyncio.as_completed(asked) for row in await counted(await one)]
     return sorted(rows, key=lambda row: (row["what"].split(" ")[0] not in {"configuration", "database"}, row["what"]))
 
 
@@ -73,11 +76,27 @@ def _database(line: Line) -> Sequence[dict[str, str]]:
     return [_row("database", "ok", said), *(_row("database", "note", note) for note in notes)]
 
 
-async def _ask(line: Line, name: str) -> dict[str, str]:
+def _warned(line: Line) -> dict[str, tuple[str, ...]]:
+    """What the last whole walk of each source, and its last recheck, could not see."""
+    try:
+        if line.database.behind() is not None:
+            return {}
+        with line.database.read() as tx:
+            found = {one.name: one.warnings for one in sources.every(tx)}
+            for name, one in rechecks.every(tx).items():
+                failing = (f"not rechecked: {one.error}",) if one.error else ()
+                found[name] = (*found.get(name, ()), *one.warnings, *failing)
+            return found
+    except StoreError:  # said already, beside the database
+        return {}
+
+
+async def _ask(line: Line, name: str, warned: Sequence[str]) -> list[dict[str, str]]:
+    """How a source answers, with a note for everything that it warns of now or warned of in its last walk."""
     source = line.config.sources[name]
     what = f"source {name}"
     if not source.enabled:
-        return _row(what, "disabled", "not asked")
+        return [_row(what, "disabled", "not asked")]
     try:
         async with (
             asyncio.timeout(_PATIENCE),
@@ -85,17 +104,19 @@ async def _ask(line: Line, name: str) -> dict[str, str]:
         ):
             page = await anext(pages, Page())
     except PollError as error:
-        return _row(what, "failed", str(error))
+        return [_row(what, "failed", str(error))]
     except TimeoutError:
-        return _row(what, "failed", f"no answer within {_PATIENCE} seconds")
+        return [_row(what, "failed", f"no answer within {_PATIENCE} seconds")]
     except Exception as error:  # noqa: BLE001  # a check reports whatever happened, and goes on with the others
-        return _row(what, "failed", f"this connector has a fault ({type(error).__name__})")
+        return [_row(what, "failed", f"this connector has a fault ({type(error).__name__})")]
     if source.connector == "file":
-        return _row(what, "ok", f"takes files: wellheard import FILE --source {name}")
-    return _row(what, "ok", f"{len(page.mentions)} mentions on the first page")
+        return [_row(what, "ok", f"takes files: wellheard import FILE --source {name}")]
+    notes = worth_telling([*page.warnings, *warned])
+    return [_row(what, "ok", f"{len(page.mentions)} mentions on the first page"),
+            *(_row(what, "note", note) for note in notes)]  # fmt: skip
 
 
-async def _test(line: Line, inbox: str, channel: str, recipient: str) -> dict[str, str]:
+async def _test(line: Line, inbox: str, channel: str, recipient: str) -> list[dict[str, str]]:
     moment = now()
     what = f"inbox {inbox} by {channel}" + ("" if recipient == channel else f" to {recipient}")
     message = messages.test(inbox, organisation=line.config.organisation, timezone=line.config.timezone, now=moment)
@@ -107,12 +128,12 @@ async def _test(line: Line, inbox: str, channel: str, recipient: str) -> dict[st
         async with asyncio.timeout(_PATIENCE):
             await line.channels[inbox, channel].send(one)
     except DeliveryError as error:
-        return _row(what, "failed", str(error))
+        return [_row(what, "failed", str(error))]
     except TimeoutError:
-        return _row(what, "failed", f"no answer within {_PATIENCE} seconds")
+        return [_row(what, "failed", f"no answer within {_PATIENCE} seconds")]
     except Exception as error:  # noqa: BLE001  # as above
-        return _row(what, "failed", f"this channel has a fault ({type(error).__name__})")
-    return _row(what, "ok", "sent")
+        return [_row(what, "failed", f"this channel has a fault ({type(error).__name__})")]
+    return [_row(what, "ok", "sent")]
 
 
 COMMANDS = (check,)

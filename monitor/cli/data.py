@@ -5,19 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
 from monitor import audit
 from monitor.cli.frame import DONE, FAILED, Asked, command, opened
-from monitor.cli.screen import progress
+from monitor.cli.screen import Column, progress
 from monitor.cli.typed import Span
-from monitor.pipeline import Line, rescore, retain
+from monitor.model import Json
+from monitor.pipeline import rescore, retain
+from monitor.pipeline.retain import Going, preview
 from monitor.store import Database, StoreError, log, mentions
-
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @click.group("db")
@@ -101,39 +101,53 @@ def _database(asked: Asked) -> Iterator[Database]:
         database.close()
 
 
+_REASONS = {
+    "mentions": "older than [retention] mentions",
+    "own_replies": "ours, older than [retention] own_replies",
+    "terms": "its terms let nobody keep it longer",
+    "refresh": "not confirmed for as long as its terms allow",
+}
+_GOING = (
+    Column("platform", most=24),
+    Column("mentions", right=True),
+    Column("what", most=12),
+    Column("why", fills=True),
+)
+
+
 @command("retention")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 def retention(asked: Asked, *, dry_run: bool) -> int:
     """Delete what is past its time by [retention].
 
-    And empty what a platform's terms let nobody keep any longer. The daemon does so every day."""
+    And empty what a platform's terms let nobody keep any longer, or keep unconfirmed. What is held stays. The daemon does
+    so every hour."""
     with opened(asked) as line, progress("looking"):
-        counts = _past(line)
+        found = preview(line)
         if not dry_run:
             retain(line)
-    config = asked.config().retention
-    would = "would be" if dry_run else "were"
+    counts = {reason: sum(one.mentions for one in found.going if one.reason == reason) for reason in _REASONS}
+    emptied, kept = counts["terms"] + counts["refresh"], sum(one.mentions for one in found.held)
+    if asked.json:
+        asked.say("", mentions=counts["mentions"], own=counts["own_replies"], emptied=emptied, held=kept,
+                  going=[one._asdict() for one in found.going], dry_run=dry_run)  # fmt: skip
+        return DONE
+    config, would = asked.config().retention, "would be" if dry_run else "were"
     asked.say(
         f"{counts['mentions']:,} mentions of others, older than {config.mentions.days:,} days, {would} deleted\n"
-        f"{counts['own']:,} posts and replies of ours, older than {config.own_replies.days:,} days, {would} deleted\n"
-        f"{counts['emptied']:,} mentions {would} emptied by the terms of their platforms",
-        **counts,
-        dry_run=dry_run,
+        f"{counts['own_replies']:,} posts and replies of ours, older than {config.own_replies.days:,} days, {would} "
+        f"deleted\n{emptied:,} mentions {would} emptied by the terms of their platforms"
     )
+    if kept:
+        asked.say(f"{kept:,} mentions past their time stay, for they are held: wellheard holds")
+    if found.going:
+        asked.screen().table(map(_gone, found.going), _GOING)
     return DONE
 
 
-def _past(line: Line) -> dict[str, int]:
-    """How many mentions are past their time: those of others, our own, and those that terms let nobody keep."""
-    now, config = line.now(), line.config.retention
-    before, own_before = now - config.mentions, now - config.own_replies
-    kinds = [line.connectors(name) for name in line.config.sources]
-    terms = {one.platform: one.access.retention for one in kinds if one.access.retention is not None}
-    with line.database.read() as tx:
-        others = mentions.count_expired(tx, before, _NEVER)
-        every = mentions.count_expired(tx, before, own_before)
-        stale = [mentions.stale(tx, platform, now - span, limit=2**31) for platform, span in terms.items()]
-    return {"mentions": others, "own": every - others, "emptied": sum(map(len, stale))}
+def _gone(one: Going) -> dict[str, Json]:
+    what = "deleted" if one.reason in {"mentions", "own_replies"} else "emptied"
+    return {**one._asdict(), "what": what, "why": _REASONS[one.reason]}
 
 
 @command("rescore")

@@ -9,36 +9,22 @@ from typing import Any, TextIO
 
 import click
 
+from monitor.cli.findings import finding
 from monitor.cli.frame import DONE, FAILED, Asked, command, now
-from monitor.cli.story import means
 from monitor.config import Config
 from monitor.messages import wording
-from monitor.model import Kind, Mention, Signal
+from monitor.messages.advice import Severity
+from monitor.messages.answers import Answer, answer, for_draft, situation
+from monitor.model import Kind, Mention
 from monitor.pipeline.line import assessor
+from monitor.rules import Appetite
 
-_STRICT = 6.0
-"""However much risk an organisation wants to hear of, a draft that scores this much is not to be posted."""
-
-_INVITE = (
-    "Thank you for taking the time to write. Privacy rules keep us from discussing anyone's care here."
-    " Please call our patient relations office, so that we can listen and help."
-)
 SAFER: Mapping[str, str] = {
-    "own_reply_phi": _INVITE,
-    "own_post_phi": (
-        "Take everything about the person out: who it is, when, what for, and how it went."
-        " A story about a patient needs that patient's written authorisation on file before it is posted."
-    ),
-    "own_reply_conduct": (
-        "Thank you for telling us. We take every concern seriously and would like to understand this one."
-        " Please call our patient relations office."
-    ),
-    "own_medical_advice": (
-        "Thank you for your question. We cannot give medical advice here. Please call your care team or our nurse line;"
-        " in an emergency, call 911."
-    ),
+    risk: answer(for_draft(risk)).text
+    for risk in ("own_reply_phi", "own_post_phi", "own_reply_conduct", "own_medical_advice")
 }
-"""What to write instead, by what was found. Fixed sentences, none of which holds anything about anybody."""
+"""What to write instead where only the draft is known, by what was found in it."""
+_ENGLISH = "en"
 
 
 @command("lint")
@@ -46,19 +32,25 @@ SAFER: Mapping[str, str] = {
 @click.option("--review", type=click.File("r", encoding="utf-8", errors="replace"), metavar="FILE",
               help="The review that the draft answers.")  # fmt: skip
 @click.option("--reviewer", metavar="NAME", help="The reviewer's name as the platform shows it.")
-def lint(asked: Asked, file: TextIO, *, review: TextIO | None, reviewer: str | None) -> int:
+@click.option("--post", is_flag=True, help="The draft is a post of our own and answers nobody.")
+def lint(asked: Asked, file: TextIO, *, review: TextIO | None, reviewer: str | None, post: bool) -> int:
     """Check a draft reply before it is posted.
 
-    Exit code 1 when it must not be posted, with each finding's words and a safer wording. Without FILE, or with -, the
-    draft is read from standard input. A clean result is no approval."""
+    Exit code 1 when it must not be posted, with each finding's words, why it matters, what to do and a safer wording. With
+    the review and the reviewer's name it finds more, and words that fit. Without FILE, or with -, the draft is read from
+    standard input. A clean result is no approval."""
     config = asked.config()
+    if post and (review or reviewer):
+        raise click.UsageError("a post answers nobody: leave --review and --reviewer out, or --post")
     if file.isatty():
         click.echo("Write or paste the draft; end with Ctrl-D on a line of its own.", err=True)
-    draft = file.read()
-    if not draft.strip():
+    text = file.read()
+    if not text.strip():
         raise click.UsageError("the draft is empty")
-    found = _found(config, draft, review.read() if review else "", reviewer, now())
-    rows = [_row(config, draft, one) for one in found]
+    draft = _Draft(config, text, review.read() if review else "", reviewer, moment=now(), post=post)
+    rows = draft.rows()
+    if draft.lang != _ENGLISH:
+        click.echo(f"note: {_unread(draft.lang)}", err=True)
     if asked.json:
         asked.lines(rows)
     else:
@@ -66,49 +58,82 @@ def lint(asked: Asked, file: TextIO, *, review: TextIO | None, reviewer: str | N
     return FAILED if any(row["must_not_be_posted"] for row in rows) else DONE
 
 
-def _found(config: Config, draft: str, review: str, reviewer: str | None, moment: datetime) -> Sequence[Signal]:
-    parent = None
-    if review or reviewer:
-        parent = Mention(external_id="review", kind=Kind.REVIEW, text=review, author=reviewer, published_at=moment)
-    reply = Mention(
-        external_id="draft", kind=Kind.COMMENT, text=draft, published_at=moment, ours=True, parent_id="review"
-    )
-    return assessor(config).assess(reply, parent).signals
+def _unread(lang: str | None) -> str:
+    known = f"reads as {lang!r}" if lang else "is in no language that could be told"
+    return f"the draft {known}, and the rules read English: little can be found in it; have a person read it twice"
 
 
-def _row(config: Config, draft: str, one: Signal) -> dict[str, Any]:
-    return {
-        "risk": one.risk,
-        "rule": one.rule,
-        "means": means(one.rule),
-        "start": one.start,
-        "end": one.end,
-        "says": draft[one.start : one.end],
-        "impact": one.impact,
-        "likelihood": one.likelihood,
-        "score": round(one.score, 1),
-        "must_not_be_posted": one.score >= min(config.appetite.notify, _STRICT),
-        "safer": SAFER.get(one.risk, _INVITE),
-    }
+class _Draft:
+    """A draft, the review it answers, and what was found in both."""
+
+    def __init__(
+        self, config: Config, text: str, review: str, reviewer: str | None, *, moment: datetime, post: bool
+    ) -> None:
+        self.appetite = Appetite(config.appetite.notify, config.appetite.urgent)
+        self.parent: Mention | None = None
+        if review or reviewer:
+            self.parent = Mention(
+                external_id="review", kind=Kind.REVIEW, text=review, author=reviewer, published_at=moment
+            )
+        self.said = Mention(
+            external_id="draft", kind=Kind.POST if post else Kind.COMMENT, text=text, published_at=moment, ours=True,
+            parent_id=None if post else "review",
+        )  # fmt: skip
+        reader = assessor(config)
+        self.found = reader.assess(self.said, self.parent)
+        self.situation = situation(self.parent, reader.assess(self.parent)) if self.parent and review else None
+
+    @property
+    def lang(self) -> str | None:
+        """The language that the draft is written in, as far as it could be told."""
+        return self.found.lang
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The findings, worst first, each with an answer that may be posted."""
+        rows = []
+        for one in self.found.signals:
+            may = self.answer(one.risk)
+            more = {"safer": may.text, "situation": may.situation, "first": may.first}
+            rows.append(finding(self.said, one, self.parent, self.appetite) | more)
+        return rows
+
+    def answer(self, risk: str) -> Answer:
+        """What to write instead: by the review where there is one, unless what was found says more."""
+        own = for_draft(risk)
+        fits = self.situation if self.situation and own in {"any", "complaint"} else own
+        return answer(fits, self.lang)
 
 
-def _tell(asked: Asked, draft: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def _tell(asked: Asked, draft: _Draft, rows: Sequence[Mapping[str, Any]]) -> None:
     screen = asked.screen()
     if not rows:
         screen.text("Nothing was found. That is no approval: a person decides what is posted.")
         return
-    forbidden = any(row["must_not_be_posted"] for row in rows)
-    screen.heading("Do not post this." if forbidden else "Look at this again before you post it.",
-                   style="bold red" if forbidden else "bold yellow")  # fmt: skip
-    screen.quote(draft, [(row["start"], row["end"]) for row in rows])
+    screen.heading(**_verdict(rows))
+    screen.quote(draft.said.text, [(row["start"], row["end"]) for row in rows])
     for number, row in enumerate(rows, 1):
         screen.heading(f"{number}. {wording(row['risk']).title}")
         screen.facts([("says", f'"{row["says"]}" (characters {row["start"]} to {row["end"]})'), ("which", row["means"]),
-                      ("rule", row["rule"]), ("score", f"{row['score']:g} of 25")], indent=3)  # fmt: skip
+                      ("adds", row["adds"]), ("why", row["why"]), ("do", row["do"]), ("rule", row["rule"]),
+                      ("severity", f"{row['severity']}, {row['score']:g} of 25")], indent=3)  # fmt: skip
+    first = dict.fromkeys(row["first"] for row in rows if row["first"])
+    if first:
+        screen.heading("Before anybody answers")
+        for sentence in first:
+            screen.text(sentence, indent=3)
     screen.heading("Safer, for example")
     for safer in dict.fromkeys(row["safer"] for row in rows):
         screen.text(safer, indent=3)
     sys.stdout.flush()
+
+
+def _verdict(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    grades = {row["severity"] for row in rows}
+    if any(row["must_not_be_posted"] for row in rows):
+        return {"title": "Do not post this.", "style": "bold red"}
+    if Severity.LOOK in grades:
+        return {"title": "Look at this again before you post it.", "style": "bold yellow"}
+    return {"title": "This may be posted, and there is something to know.", "style": "bold"}
 
 
 COMMANDS = (lint,)

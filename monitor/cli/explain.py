@@ -179,8 +179,9 @@ def _what(one: Stored) -> str:
 
 def _words(screen: Screen, one: Stored, *, limit: int) -> None:
     if one.gone_at is not None:
-        screen.text(f"no longer on its platform since {screen.at(one.gone_at)}; its words were deleted", indent=6)
-        return
+        kept = one.mention.text or one.mention.title  # our own words are, and those that somebody holds
+        what = "kept here" if kept else "deleted"
+        screen.text(f"no longer on its platform since {screen.at(one.gone_at)}; its words were {what}", indent=6)
     for name, written, most in (("title", one.mention.title, 300), ("text", one.mention.text, limit)):
         if written:
             spans = [(found.start, found.end) for found in one.assessment.signals if found.field == name]

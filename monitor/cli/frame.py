@@ -42,11 +42,14 @@ class Asked:
     json: bool
     _config: Config | None = field(default=None, repr=False)
 
+    def place(self) -> Path:
+        """Where the configuration is, or would be."""
+        return self.path or next((place for place in _PLACES if place.is_file()), _PLACES[0])
+
     def config(self) -> Config:
         """The configuration, its secrets resolved. Raises ConfigError."""
         if self._config is None:
-            found = self.path or next((place for place in _PLACES if place.is_file()), _PLACES[0])
-            self._config = load(found, environ=os.environ)
+            self._config = load(self.place(), environ=os.environ)
         return self._config
 
     def screen(self) -> Screen:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 import click
 
 from monitor import log
-from monitor.cli import check, data, drafts, explain, find, run, sources, work
+from monitor.cli import check, connecting, data, drafts, explain, find, holds, run, sources, work
 from monitor.cli.frame import DONE, FAILED, MISCONFIGURED, TRY_LATER
 from monitor.config import ConfigError
 from monitor.pipeline.work import NotPossible
@@ -21,8 +21,8 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     "Mentions": ("mentions", "topics", "import", "rescore"),
     "Messages": ("deliveries", "replay", "digest"),
     "Drafts": ("lint",),
-    "Sources": ("sources", "poll", "connectors"),
-    "Keeping": ("retention", "verify-log", "db"),
+    "Sources": ("connect", "sources", "poll", "connectors"),
+    "Keeping": ("retention", "hold", "holds", "release", "verify-log", "db"),
 }
 """The commands in the order of `wellheard --help` and of docs/operate.md."""
 
@@ -48,7 +48,7 @@ def wellheard() -> None:
     """Wellheard hears what is said in public about a healthcare organisation, and tells the right people in time."""
 
 
-for _module in (run, check, find, explain, work, drafts, sources, data):
+for _module in (run, check, find, explain, work, drafts, connecting, sources, holds, data):
     for _command in _module.COMMANDS:
         wellheard.add_command(_command)
 

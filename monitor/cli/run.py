@@ -21,7 +21,7 @@ from monitor.cli.typed import known
 from monitor.config import Config
 from monitor.connector import PollError
 from monitor.model import Mention, SourceState
-from monitor.pipeline import Line, judge, poll, report
+from monitor.pipeline import Line, judge, poll, recheck_due, report, retain
 from monitor.pipeline.deliver import deliver_all
 from monitor.pipeline.poll import LEASE, Polled
 from monitor.store import Busy, sources
@@ -38,7 +38,7 @@ _LOOKED_AT = (
 
 
 @command("run", level="INFO")
-@click.option("--once", is_flag=True, help="Poll every source, judge, deliver all that is due, and end.")
+@click.option("--once", is_flag=True, help="Poll every source, recheck, judge, deliver all that is due, and end.")
 def run(asked: Asked, *, once: bool) -> int:
     """Run the daemon.
 
@@ -72,16 +72,21 @@ async def _once(asked: Asked, config: Config) -> int:
         names = [name for name, source in config.sources.items() if source.enabled]
         with progress("polling", len(names)) as step:
             polled = dict(await asyncio.gather(*(_poll_one(line, name, step) for name in names)))
+        with progress("rechecking"):
+            rechecked = await recheck_due(line)
         await line.run(judge, line)
         await line.run(report, line)
         with progress("sending"):
             tried = await deliver_all(line)
+        await line.run(retain, line)
     failing = {name: done.error for name, done in polled.items() if done.error}
+    unchecked = {name: done.error for name, done in rechecked.items() if done.error}
     new = sum(done.new for done in polled.values())
     said = [f"{many(len(polled), 'source')} polled, {many(new, 'new mention')}, {many(tried, 'notification')} tried"]
     said += [f"{name}: {error}" for name, error in failing.items()]
-    asked.say("\n".join(said), sources=len(polled), new=new, tried=tried, failing=failing)
-    return FAILED if failing else DONE
+    said += [f"{name}: not rechecked: {error}" for name, error in unchecked.items()]
+    asked.say("\n".join(said), sources=len(polled), new=new, tried=tried, failing=failing, unchecked=unchecked)
+    return FAILED if failing or unchecked else DONE
 
 
 async def _poll_one(line: Line, name: str, step: Callable[[int], None]) -> tuple[str, Polled]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from monitor.audit import Link
+from monitor.connector import Access
 from monitor.model import Incident, Notification, Signal, SourceState, Stored
+from monitor.store.rechecks import Recheck
 
 BRIEF = (
     "id", "platform", "source", "kind", "ours", "url", "published_at", "first_seen_at", "stars", "sentiment", "signals",
@@ -84,8 +87,11 @@ def incident(one: Incident, mentions: Sequence[Mapping[str, Any]] = ()) -> dict[
     }
 
 
-def source(name: str, platform: str, state: str, known: SourceState | None) -> dict[str, Any]:
-    """A source: when it was and will be polled, whether it is silent, and since when and why it fails."""
+def source(
+    name: str, platform: str, state: str, known: SourceState | None, checked: Recheck | None = None
+) -> dict[str, Any]:
+    """A source: when it was and will be polled, whether it is silent, since when and why it fails, what the last whole
+    walk could not see, and how its rechecks go."""
     return {
         "name": name,
         "platform": platform,
@@ -99,6 +105,34 @@ def source(name: str, platform: str, state: str, known: SourceState | None) -> d
         "failures": known.failures if known else 0,
         "failing_since": known and known.failing_since,
         "error": known and known.error,
+        "remedy": known and known.remedy,
+        "warnings": [*(known.warnings if known else ()), *(checked.warnings if checked else ())],
+        "rechecked_at": checked and checked.tried_at,
+        "recheck_failing_since": checked and checked.failing_since,
+        "recheck_error": checked and checked.error,
+    }
+
+
+def connector(name: str, access: Access) -> dict[str, Any]:
+    """A connector: how it gets at its platform, what that takes, what it sees, and what its terms ask, in hours."""
+
+    def hours(span: timedelta | None) -> float | None:
+        return None if span is None else round(span / timedelta(hours=1), 2)
+
+    return {
+        "connector": name,
+        "access": access.kind,
+        "sees": access.sees,
+        "blind_to": access.blind_to,
+        "own_replies": access.own_replies,
+        "terms": access.terms,
+        "needs": access.needs,
+        "costs": access.costs,
+        "limits": access.limits,
+        "unconfirmed": list(access.unconfirmed),
+        "retention_hours": hours(access.retention),
+        "recheck_hours": hours(access.recheck),
+        "refresh_hours": hours(access.refresh),
     }
 
 

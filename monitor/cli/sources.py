@@ -9,9 +9,11 @@ from monitor import connector, rules
 from monitor.cli import shapes
 from monitor.cli.frame import DONE, FAILED, Asked, command, now, opened
 from monitor.cli.screen import Column, Screen
-from monitor.model import SourceState
+from monitor.connector import Access
+from monitor.messages import lasting
+from monitor.model import Json, SourceState
 from monitor.pipeline import Line
-from monitor.store import sources
+from monitor.store import rechecks, sources
 
 _SOURCES = (
     Column("name", most=24),
@@ -29,12 +31,16 @@ _SOURCES = (
 def list_sources(asked: Asked) -> int:
     """Show how each source is doing.
 
-    Last poll and next one, failing since when and why, silent or not. Exit code 1 when one is failing or silent."""
+    Last poll and next one, failing since when and why, silent or not, and what the last whole walk could not see. Exit code
+    1 when one is failing or silent."""
     with opened(asked) as line:
         with line.database.read() as tx:
             there = {one.name: one for one in sources.every(tx, active=False)}
+            checked = rechecks.every(tx)
         rows = [
-            shapes.source(name, one.connector, state_of(line, name, there.get(name)), there.get(name))
+            shapes.source(
+                name, one.connector, state_of(line, name, there.get(name)), there.get(name), checked.get(name)
+            )
             for name, one in line.config.sources.items()
         ]
     if asked.json:
@@ -43,7 +49,18 @@ def list_sources(asked: Asked) -> int:
         screen = asked.screen()
         shown = [{**row, "next": _next(row, screen)} for row in rows]
         screen.table(shown, _SOURCES, empty="no sources: the configuration has no [sources.NAME]")
+        if partly := [(row["name"], said) for row in rows for said in _unseen(row, screen)]:
+            screen.heading("what they could not see")
+            screen.facts(partly, indent=2)
     return FAILED if any(row["state"] in {"failing", "silent"} for row in rows) else DONE
+
+
+def _unseen(row: Mapping[str, Any], screen: Screen) -> list[str]:
+    """The warnings of a source, and that what is deleted or edited there is not noticed here."""
+    said = list(row["warnings"])
+    if row["recheck_error"]:
+        said.append(f"not rechecked since {screen.moment(row['recheck_failing_since'])}: {row['recheck_error']}")
+    return said
 
 
 def _next(row: Mapping[str, Any], screen: Screen) -> str | None:
@@ -65,26 +82,29 @@ def state_of(line: Line, name: str, known: SourceState | None) -> str:
 
 @command("connectors")
 def list_connectors(asked: Asked) -> int:
-    """Show what each connector can and cannot see."""
-    rows = []
-    for name in connector.names():
-        access = connector.load(name).access
-        rows.append({"connector": name, "access": access.kind, "sees": access.sees, "blind_to": access.blind_to,
-                     "own_replies": access.own_replies, "terms": access.terms,
-                     "retention_days": access.retention.days if access.retention else None})  # fmt: skip
+    """Show what each connector can and cannot see.
+
+    And what it needs, costs and may ask, and what its terms let nobody keep."""
+    found = {name: connector.load(name).access for name in connector.names()}
     if asked.json:
-        asked.lines(rows)
+        asked.lines(shapes.connector(name, access) for name, access in found.items())
         return DONE
     screen = Screen.anywhere(now())
-    for row in rows:
-        screen.heading(f"{row['connector']} ({row['access']})")
-        kept = row["retention_days"]
-        screen.facts(
-            [("sees", row["sees"]), ("blind to", row["blind_to"]), ("own replies", row["own_replies"]),
-             ("terms", row["terms"]), ("kept for", kept and f"{kept} days at most")],
-            indent=2,
-        )  # fmt: skip
+    for name, access in found.items():
+        screen.heading(f"{name} ({access.kind})")
+        screen.facts(_facts(access), indent=2)
     return DONE
+
+
+def _facts(access: Access) -> list[tuple[str, Json]]:
+    return [
+        ("sees", access.sees), ("blind to", access.blind_to), ("own replies", access.own_replies),
+        ("needs", access.needs), ("costs", access.costs), ("limits", access.limits), ("terms", access.terms),
+        ("kept for", access.retention and f"{lasting(access.retention)} at most"),
+        ("looked up again", access.recheck and f"every {lasting(access.recheck)}"),
+        ("emptied", access.refresh and f"when nothing confirmed it for {lasting(access.refresh)}"),
+        ("unconfirmed", "; ".join(access.unconfirmed)),
+    ]  # fmt: skip
 
 
 COMMANDS = (list_sources, list_connectors)

@@ -12,6 +12,13 @@ from monitor.config.smtp import smtp_findings
 from monitor.connector import Access
 
 _SHORTEST = timedelta(seconds=30)
+_WAYS = {
+    "official": "by its official API",
+    "licensed": "by a licensed service",
+    "feed": "by a feed",
+    "page": "by reading its public pages",
+    "local": "on this machine",
+}
 
 
 def findings(config: Config, there: Names, access: Callable[[str], Access | None]) -> Iterator[Finding]:
@@ -32,6 +39,13 @@ def _source(source: Source, config: Config, there: Names, access: Access | None)
     for index, topic in enumerate(source.topics):
         if topic not in there.topics:
             yield unknown((*loc, "topics", index), "topic", topic, there.topics)
+    if access is not None and access.kind in config.network.refuse:
+        yield Finding(
+            loc=(*loc, "connector"),
+            wrong=f"gets at its platform {_WAYS[access.kind]}, which network.refuse rules out",
+            right=f'take the source out, or "{access.kind}" out of network.refuse',
+            needs=(("network", "refuse"),),
+        )
     # A platform is never asked more often than this; what stands on this machine may be.
     if source.every < _SHORTEST and (access is None or access.kind != "local"):
         yield Finding(loc=(*loc, "every"), wrong="is shorter than 30 seconds", right='write at least "30s"')

@@ -50,10 +50,11 @@ class Table(BaseModel):
 
 
 class Network(Table):
-    """`[network]`: how other hosts see us, and which non-public ones may be reached."""
+    """`[network]`: how other hosts see us, which non-public ones may be reached, and which ways in are refused."""
 
     contact: Contact = ""
     allow: Several[Reachable] = ()
+    refuse: Several[Literal["official", "licensed", "feed", "page"]] = ()
 
 
 class Smtp(Table):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -11,8 +11,9 @@ from typing import NamedTuple
 from monitor.config import Source
 from monitor.connector import Page
 from monitor.model import Assessment, Labels, Mention, SourceState
+from monitor.pipeline import terms
 from monitor.pipeline.line import Line
-from monitor.store import Transaction, mentions, sources
+from monitor.store import Transaction, mentions, rechecks, sources
 from monitor.store.mentions import Fresh, Known
 
 
@@ -33,8 +34,9 @@ class _About(NamedTuple):
 
 @dataclass(slots=True)
 class _Sorted:
-    """A page, sorted: what to insert, what to update, whose reactions to count."""
+    """A page, sorted: what is stored already, what to insert, what to update, whose reactions to count."""
 
+    stored: Collection[str] = ()
     new: list[Fresh] = field(default_factory=list)
     changed: list[tuple[Known, Fresh]] = field(default_factory=list)
     reactions: dict[int, int] = field(default_factory=dict)
@@ -44,15 +46,19 @@ def ingest(line: Line, source: Source, state: SourceState, page: Page, *, lease_
     """Stores a page and its cursor in one transaction, with the assessments of its mentions. Raises Superseded."""
     now = line.now()
     said = {one.external_id: one for one in map(_storable, page.mentions)}
+    access = line.access(source.name)
+    limited, often = terms.limited(access), terms.confirmed_every(access)
     with line.database.write() as tx:
         found = _sort(line, tx, source, state, said, now)
         line.reach("before_insert")
-        mentions.add(tx, state.platform, source.name, found.new, now)
+        mentions.add(tx, state.platform, source.name, found.new, now, limited=limited)
         for old, fresh in found.changed:
             mentions.change(tx, old, fresh, now)
         mentions.count_reactions(tx, found.reactions)
         _adopt(line, tx, state.platform, found.new)
         gone = mentions.forget(tx, state.platform, map(stored_id, page.gone), now)
+        if often is not None:
+            mentions.confirm(tx, state.platform, found.stored, now, before=now - often)
         line.reach("before_cursor")
         sources.move(
             tx, source.name, line.lease, page.cursor,
@@ -63,12 +69,31 @@ def ingest(line: Line, source: Source, state: SourceState, page: Page, *, lease_
     return Ingested(len(found.new), len(found.changed), gone)
 
 
+def reread(
+    line: Line, source: Source, state: SourceState, page: Page, *, asked: Collection[str], began: datetime
+) -> Ingested:
+    """Stores what a recheck that `began` then found of mentions that are stored: edits, reactions, what is gone, and that
+    the others are still there. What is not stored is left alone, and no cursor moves. Raises Superseded."""
+    now = line.now()
+    with line.database.write() as tx:
+        rechecks.hold(tx, source.name, line.lease)
+        handed = {one.external_id: one for one in map(_storable, page.mentions)}
+        there = mentions.known(tx, state.platform, handed)
+        found = _sort(line, tx, source, state, {key: handed[key] for key in there}, now)
+        for old, fresh in found.changed:
+            mentions.change(tx, old, fresh, now)
+        mentions.count_reactions(tx, found.reactions)
+        gone = mentions.forget(tx, state.platform, set(map(stored_id, page.gone)).intersection(asked), now)
+        mentions.confirm(tx, state.platform, there, began, before=began)
+    return Ingested(0, len(found.changed), gone)
+
+
 def _sort(  # noqa: PLR0917  # the whole of what a page is sorted by
     line: Line, tx: Transaction, source: Source, state: SourceState, said: Mapping[str, Mention], now: datetime
 ) -> _Sorted:
     stored = mentions.known(tx, state.platform, said)
     parents = _parents(tx, state.platform, said)
-    found = _Sorted()
+    found = _Sorted(stored)
     for key, mention in said.items():
         old = stored.get(key)
         if old is None:
@@ -117,7 +142,7 @@ def _edit(old: Known, fresh: Fresh) -> Fresh:
         return fresh
     fewer = old.stars is not None and fresh.mention.stars is not None and fresh.mention.stars < old.stars
     worse = fewer or fresh.assessment.risk_score > old.risk_score
-    return replace(fresh, history=not worse, judged=not worse)
+    return fresh._replace(history=not worse, judged=not worse)
 
 
 def _history(source: Source, state: SourceState, mention: Mention, now: datetime) -> bool:
@@ -153,15 +178,11 @@ _LONGEST_KEY, _LONGEST_LANG, _LARGEST = 500, 35, 2**62
 def _storable(mention: Mention) -> Mention:
     """The mention as any database takes it: without NUL and halves of surrogate pairs, its ids no longer than an index
     allows. One that no database takes must not keep its whole page, and every later one, from being stored."""
-    words = (mention.text, mention.title, mention.author, mention.external_id, mention.url, mention.parent_id)
-    try:
-        together = "".join(word for word in words if word)
-        together.encode()
-        fits = "\0" not in together and max(len(mention.external_id), len(mention.parent_id or "")) <= _LONGEST_KEY
-    except UnicodeEncodeError:
-        fits = False
-    fits = fits and len(mention.lang or "") <= _LONGEST_LANG
-    if fits and max(mention.engagement or 0, mention.audience or 0) <= _LARGEST:
+    key, answered, lang = mention.external_id, mention.parent_id or "", mention.lang or ""
+    said = f"{mention.text}{mention.title}{mention.author}{key}{mention.url}{answered}{lang}"
+    long = len(key) > _LONGEST_KEY or len(answered) > _LONGEST_KEY or len(lang) > _LONGEST_LANG
+    large = (mention.engagement or 0) > _LARGEST or (mention.audience or 0) > _LARGEST
+    if not long and not large and "\0" not in said and (said.isascii() or _encodable(said)):
         return mention
     return replace(
         mention,
@@ -175,6 +196,14 @@ def _storable(mention: Mention) -> Mention:
         engagement=min(mention.engagement, _LARGEST) if mention.engagement is not None else None,
         audience=min(mention.audience, _LARGEST) if mention.audience is not None else None,
     )
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def stored_id(external_id: str) -> str:

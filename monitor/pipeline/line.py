@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from threading import Lock
 from typing import ParamSpec, TypeVar
 
 import httpx
@@ -16,7 +17,7 @@ from monitor import rules as rulebook
 from monitor.assess import Assessor
 from monitor.channels import Channel, Discord, Email, Folder, Slack, Smtp, Teams, Webhook
 from monitor.config import Config
-from monitor.connector import Connector, load
+from monitor.connector import Access, Connector, load
 from monitor.model import Rule
 from monitor.store import Database
 from monitor.topics import Topics
@@ -32,7 +33,8 @@ def _nothing(_point: str) -> None:
 @dataclass(slots=True, kw_only=True)
 class Line:
     """One process's line. `lease` is this worker's name on what it holds. `reach` is called at the named points
-    between two effects: the crash tests die there."""
+    between two effects: the crash tests die there. `enrolled`: platforms of all whose mentions it is known when they were
+    last confirmed."""
 
     config: Config
     database: Database
@@ -45,6 +47,7 @@ class Line:
     lease: str
     reach: Callable[[str], None] = _nothing
     executor: ThreadPoolExecutor = field(init=False)
+    enrolled: set[str] = field(default_factory=set)
     _assessor: Assessor | None = None
     sending: dict[asyncio.Task[None], tuple[str, str]] = field(default_factory=dict)
 
@@ -67,6 +70,10 @@ class Line:
         if self._assessor is None:
             self._assessor = self.assessors()
         return self._assessor
+
+    def access(self, source: str) -> Access:
+        """How a configured source gets at its platform, and what the terms ask for it."""
+        return self.connectors(source).access
 
     @property
     def appetite(self) -> rulebook.Appetite:
@@ -126,14 +133,17 @@ def assessor(config: Config) -> Assessor:
 
 
 def source_connector(config: Config, client: httpx.AsyncClient) -> Callable[[str], Connector]:
-    """Makes each source's connector when it is first needed, and keeps it."""
+    """Makes each source's connector when it is first needed, and keeps it: one only, though several threads ask, for it
+    may hold a session or a token that is good for one use."""
     made: dict[str, Connector] = {}
+    one_by_one = Lock()
 
     def connector(name: str) -> Connector:
-        if name not in made:
-            source = config.sources[name]
-            made[name] = load(source.connector)(source.options, client)
-        return made[name]
+        with one_by_one:
+            if name not in made:
+                source = config.sources[name]
+                made[name] = load(source.connector)(source.options, client)
+            return made[name]
 
     return connector
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
@@ -13,6 +13,7 @@ import structlog
 from monitor import timing
 from monitor.config import Source
 from monitor.connector import Page, PollError, Throttled, Unavailable
+from monitor.messages import line as one_line
 from monitor.model import SourceState
 from monitor.pipeline import notices
 from monitor.pipeline.ingest import ingest
@@ -31,13 +32,15 @@ LEASE = timedelta(minutes=5)
 
 @dataclass(slots=True, kw_only=True)
 class Polled:
-    """What a poll brought: mentions new, changed and gone, items that could not be read, and why it ended early."""
+    """What a poll brought: mentions new, changed and gone, items that could not be read, what the
+    connector warns of, and why it ended early."""
 
     new: int = 0
     changed: int = 0
     gone: int = 0
     skipped: int = 0
     pages: int = 0
+    warnings: list[str] = field(default_factory=list)
     error: str | None = None
 
 
@@ -79,9 +82,10 @@ async def _walk(line: Line, source: Source, state: SourceState, done: Polled) ->
     line.reach("before_fetch")
     floor = line.now() - source.backfill
     async with aclosing(line.connectors(source.name).poll(state.cursor, floor)) as pages:
-        async for page in _in_time(pages):
+        async for page in in_time(pages):
             line.reach("after_fetch")
             done.pages += 1
+            done.warnings += page.warnings
             done.skipped += page.skipped
             if _empty(page, state):
                 continue
@@ -91,7 +95,8 @@ async def _walk(line: Line, source: Source, state: SourceState, done: Polled) ->
             done.gone += found.gone
 
 
-async def _in_time(pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
+async def in_time(pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
+    """The pages as they come. Raises TimeoutError where the next one does not."""
     while True:
         async with asyncio.timeout(PAGE_DEADLINE.total_seconds()):
             page = await anext(pages, None)
@@ -113,25 +118,42 @@ def _went_well(line: Line, source: Source, state: SourceState, done: Polled) -> 
         if state.walked_at is None and done.pages:
             notices.backfilled(line, tx, state, now)
         # A source that handed over no page at all, such as a folder for imports, has not been walked yet.
-        sources.polled(tx, source.name, line.lease, now=now, next_poll_at=due, walked=done.pages > 0)
+        walked, said = done.pages > 0, worth_telling(done.warnings)
+        sources.polled(tx, source.name, line.lease, now=now, next_poll_at=due, walked=walked, warnings=said)
 
 
 def _failed(line: Line, source: Source, state: SourceState, error: Exception) -> str:
     """Stores why a poll failed and when it is tried again; returns the sentence."""
     now = line.now()
-    if isinstance(error, TimeoutError):
-        error = Unavailable("no page came in time; the platform may be slow, it is tried again")
-    if not isinstance(error, PollError):
-        log.error("poll_broke", source=source.name, exc_info=error)
-        sentence = f"this connector has a fault ({type(error).__name__}); the log has the traceback"
-    else:
-        sentence = str(error)
+    error, sentence = told(source.name, error)
     wait = error.wait if isinstance(error, Throttled) else None
     due = timing.backoff(source.every, state.failures + 1, wait, now)
     with line.database.write() as tx:
         remedy = type(error).__name__[:32]
         sources.failed(tx, source.name, line.lease, now=now, next_poll_at=due, error=sentence, remedy=remedy)
     return sentence
+
+
+def told(source: str, error: Exception) -> tuple[Exception, str]:
+    """What ended a walk, and the sentence for people. A fault of the connector goes into the log with its traceback."""
+    if isinstance(error, TimeoutError):
+        error = Unavailable("no page came in time; the platform may be slow, it is tried again")
+    if isinstance(error, PollError):
+        return error, str(error)
+    log.error("poll_broke", source=source, exc_info=error)
+    return error, f"this connector has a fault ({type(error).__name__}); the log has the traceback"
+
+
+_WARNINGS, _WARNING = 10, 300
+"""How many warnings of a walk are kept, and how many letters of each."""
+
+
+def worth_telling(warnings: Iterable[str]) -> list[str]:
+    """Each warning once, on one line and not endless; of very many, how many more there are."""
+    found = [one for one in dict.fromkeys(one_line(said, _WARNING) for said in warnings) if one]
+    if len(found) <= _WARNINGS:
+        return found
+    return [*found[: _WARNINGS - 1], f"and {len(found) - _WARNINGS + 1} more warnings"]
 
 
 def _give_back(line: Line, state: SourceState) -> None:

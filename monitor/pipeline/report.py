@@ -12,7 +12,7 @@ from monitor.digest import Digest
 from monitor.model import Message, Reason, State
 from monitor.pipeline import notices
 from monitor.pipeline.line import Line
-from monitor.store import Transaction, incidents, mentions, outbox, sources
+from monitor.store import Transaction, incidents, mentions, outbox, rechecks, sources
 from monitor.timing import Period
 
 say = structlog.get_logger()
@@ -58,6 +58,7 @@ def numbers(tx: Transaction, period: Period, now: datetime) -> Digest:
         ],
         sources=sources.every(tx),
         notifications=outbox.failed_since(tx, period.since),
+        rechecks=rechecks.every(tx),
         now=now,
     )
 

@@ -3,47 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import NamedTuple
 
 from monitor.model import Assessment, Mention, Stored
+from monitor.pipeline import terms
 from monitor.pipeline.line import Line
-from monitor.store import Transaction, log, mentions
+from monitor.store import Transaction, holds, log, mentions
 
 _BATCH = 200
 """Rows a transaction: no writer waits long for the cleaner."""
 
 
-def retain(line: Line, *, dry_run: bool = False) -> int:
-    """Deletes what is past its retention and blanks what a platform's terms let nobody keep, in short transactions.
-    Returns how many mentions went, or would go."""
+class Going(NamedTuple):
+    """How many mentions of a platform are past their time, and why: `mentions` and `own_replies` are deleted by
+    `[retention]`, `terms` and `refresh` emptied because the platform lets nobody keep them, or keep them unconfirmed."""
+
+    platform: str
+    reason: str
+    mentions: int
+
+
+class Preview(NamedTuple):
+    """What `retain` would do now, and what it would leave although it is past its time, because somebody holds it."""
+
+    going: tuple[Going, ...]
+    held: tuple[Going, ...]
+
+
+def preview(line: Line) -> Preview:
+    """What `retain` would do now. Each mention counts once."""
+    with line.database.read() as tx:
+        ends = terms.ends(line, tx, line.now())
+        going, held = (mentions.going(tx, ends, held=kept) for kept in (False, True))
+    return Preview(tuple(Going(*row) for row in going), tuple(Going(*row) for row in held))
+
+
+def retain(line: Line) -> int:
+    """Deletes what is past its retention and blanks what a platform's terms let nobody keep, in short transactions; what
+    is held stays. Returns how many mentions went."""
     now = line.now()
-    before, own_before = now - line.config.retention.mentions, now - line.config.retention.own_replies
-    if dry_run:
-        with line.database.read() as tx:
-            return mentions.count_expired(tx, before, own_before)
+    with line.database.read() as tx:
+        ends, platforms = terms.ends(line, tx, now), terms.platforms(line, tx)
+    for platform, access in platforms.items():
+        if terms.limited(access):
+            _enrol(line, platform)
 
     def delete(tx: Transaction) -> int:
-        ids = mentions.expired(tx, before, own_before, limit=_BATCH)
+        holds.removing(tx)
+        ids = mentions.expired(tx, ends, limit=_BATCH)
         mentions.delete(tx, ids)
         return len(ids)
 
-    blanked = sum(_blank(line, platform, now, span) for platform, span in _terms(line).items())
     deleted = _repeat(line, delete)
+    blanked = sum(_blank(line, now, mentions.stale, platform, end) for platform, end in ends.terms.items())
+    blanked += sum(_blank(line, now, mentions.lapsed, platform, end) for platform, end in ends.refresh.items())
     if deleted or blanked:
         with line.database.write() as tx:
             log.add(tx, now, "retained", "store", {"deleted": deleted, "blanked": blanked})
     return deleted + blanked
 
 
-def _terms(line: Line) -> dict[str, timedelta]:
-    """How long the terms of the configured platforms allow their mentions to be kept, where they say so."""
-    connectors = [line.connectors(name) for name in line.config.sources]
-    return {one.platform: one.access.retention for one in connectors if one.access.retention is not None}
+def _enrol(line: Line, platform: str) -> None:
+    """Lets mentions of a time before the platform's terms were known to us be found by them. It is looked for once in
+    the life of a process, for it reads all of the platform."""
+    if platform in line.enrolled:
+        return
+    while True:
+        with line.database.read() as tx:
+            ids = mentions.unlimited(tx, platform, limit=_BATCH)
+        if not ids:
+            break
+        with line.database.write() as tx:
+            mentions.enrol(tx, ids)
+    line.enrolled.add(platform)
 
 
-def _blank(line: Line, platform: str, now: datetime, span: timedelta) -> int:
+def _blank(line: Line, now: datetime, past: Callable[..., list[int]], platform: str, end: datetime) -> int:
     def blank(tx: Transaction) -> int:
-        return mentions.blank(tx, mentions.stale(tx, platform, now - span, limit=_BATCH), now)
+        holds.removing(tx)
+        return mentions.blank(tx, past(tx, platform, end, limit=_BATCH), now)
 
     return _repeat(line, blank)
 

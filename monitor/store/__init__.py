@@ -2,7 +2,10 @@
 
 from sqlalchemy import Connection as Transaction
 
-from monitor.store import incidents, log, mentions, outbox, sources
+from monitor.store import holds, incidents, log, mentions, outbox, rechecks, sources
 from monitor.store.database import Busy, Database, StoreError
 
-__all__ = ["Busy", "Database", "StoreError", "Transaction", "incidents", "log", "mentions", "outbox", "sources"]
+__all__ = [
+    "Busy", "Database", "StoreError", "Transaction", "holds", "incidents", "log", "mentions", "outbox", "rechecks",
+    "sources",
+]  # fmt: skip

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import QueuePool
 
 _BUSY_MS = 10_000
 _FIXED_SQLITE = (3, 51, 3)
@@ -171,8 +171,10 @@ def _open_lock(file: Path, what: str) -> IO[bytes]:
 def _sqlite_engine(url: Any, *, writes: bool) -> Engine:
     engine = create_engine(
         url,
-        poolclass=QueuePool if writes else NullPool,
-        **({"pool_size": 1, "max_overflow": 0} if writes else {}),
+        # One connection to read with is kept: the daemon looks twice a second, and opening one takes a millisecond.
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0 if writes else -1,
         connect_args={"check_same_thread": False, "isolation_level": None, "timeout": _BUSY_MS / 1000},
     )
 

@@ -17,10 +17,12 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     exists,
     func,
     insert,
     literal_column,
+    or_,
     select,
     text,
     type_coerce,
@@ -29,6 +31,7 @@ from sqlalchemy import (
 
 from monitor.model import Assessment, Kind, Labels, Mention, Signal, Stored
 from monitor.schema import Compact, dumps, matches, mentions, versions
+from monitor.store import holds
 
 WORTH_JUDGING = 24
 """Edits after which a mention is no longer judged again: some texts change with every poll (lemon24/reader, too)."""
@@ -50,8 +53,7 @@ class Known(NamedTuple):
     gone: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fresh:
+class Fresh(NamedTuple):
     """A mention on its way in: assessed, labelled, and with the verdict whether the judge must see it."""
 
     mention: Mention
@@ -64,34 +66,53 @@ class Fresh:
 
 # JSON is read as it is written: thousands of rows repeat a few topics, labels and themes, and each is decoded once.
 _WHOLE = select(
-    *(type_coerce(one, Text).label(one.name) if isinstance(one.type, Compact) else one for one in mentions.c)
+    *(
+        type_coerce(one, Text).label(one.name) if isinstance(one.type, Compact) else one
+        for one in mentions.c
+        if one is not mentions.c.checked_at
+    )
 )
-# Asked of every page, and so put together once: that takes longer than the answer (benchmarks/polls.py).
-_KNOWN = select(
-    mentions.c.external_id, mentions.c.id, mentions.c.version, mentions.c.fingerprint, mentions.c.engagement,
-    mentions.c.stars, mentions.c.risk_score, mentions.c.history, mentions.c.gone_at.is_not(None),
-).where(mentions.c.platform == bindparam("at"), mentions.c.external_id.in_(bindparam("ids", expanding=True)))  # fmt: skip
-_ORPHANS = _WHOLE.where(
-    mentions.c.platform == bindparam("at"), mentions.c.parent_id.in_(bindparam("ids", expanding=True)), mentions.c.ours
-)
-
+_KNOWN = "external_id, id, version, fingerprint, engagement, stars, risk_score, history, gone_at IS NOT NULL"
 
 # SQLite takes a partial index only for the very condition it was made with: no bound 0, and no `judged = 0`.
 _UNJUDGED = text("NOT mentions.judged")
 _RISKY = mentions.c.risk_score > literal_column("0")
+# The very condition of the two partial indexes over mentions whose platform's terms limit what may be kept.
+_LIMITED = and_(mentions.c.checked_at.is_not(None), mentions.c.gone_at.is_(None))
+_SEEN_AGAIN = (
+    select(mentions.c.id)
+    .where(mentions.c.platform == bindparam("at"), mentions.c.external_id.in_(bindparam("ids", expanding=True)))
+    # Not the bare column: SQLite would go through all that was not confirmed instead of asking for these few ids.
+    .where(func.coalesce(mentions.c.checked_at, mentions.c.first_seen_at) < bindparam("before"))
+    .where(mentions.c.gone_at.is_(None))
+    .with_for_update(skip_locked=True)  # whoever holds one of them is confirming it, too
+)
 
 
 def known(tx: Connection, platform: str, external_ids: Iterable[str]) -> dict[str, Known]:
     """What is stored already under these ids of `platform`."""
     found: dict[str, Known] = {}
     for ids in _batches(external_ids):
-        for row in tx.execute(_KNOWN, {"at": platform, "ids": ids}):
-            found[row[0]] = Known(*row[1:])
+        for row in _asked(tx, _KNOWN, platform, "external_id", ids):
+            key, id_, version, fingerprint, engagement, stars, score, history, gone = row
+            found[key] = Known(id_, version, fingerprint, engagement, stars, score, bool(history), bool(gone))
     return found
 
 
-def add(tx: Connection, platform: str, source: str, fresh: Sequence[Fresh], now: datetime) -> None:
-    """Stores new mentions. One that a concurrent worker stored first is left as it is.
+def _asked(tx: Connection, columns: str, platform: str, key: str, ids: Sequence[str]) -> Iterable[Any]:
+    """Columns of a platform's mentions that have one of `ids` as their `key`, as the driver reads them: every page asks
+    for a hundred, and SQLAlchemy takes longer to spell out the list than SQLite to answer (benchmarks/line.py)."""
+    mark = "?" if tx.dialect.name == "sqlite" else "%s"
+    listed = ", ".join([mark] * len(ids))
+    asked = f"SELECT {columns} FROM mentions WHERE platform = {mark} AND {key} IN ({listed})"  # noqa: S608  # names of ours
+    return tx.exec_driver_sql(asked, (platform, *ids))
+
+
+def add(
+    tx: Connection, platform: str, source: str, fresh: Sequence[Fresh], now: datetime, *, limited: bool = False
+) -> None:
+    """Stores new mentions. One that a concurrent worker stored first is left as it is. `limited`: the platform's terms
+    limit what may be kept, so that it is remembered when each was last confirmed.
 
     The line's widest and busiest statement: its values are made ready here, once, instead of column by column in
     SQLAlchemy's type processors, which cost three times as much as SQLite itself (benchmarks/store.py)."""
@@ -102,17 +123,20 @@ def add(tx: Connection, platform: str, source: str, fresh: Sequence[Fresh], now:
     statement = f"INSERT INTO mentions ({', '.join(_COLUMNS)}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
     moment = _lite_moment if lite else _as_it_is
     seen_at = moment(now)
-    tx.exec_driver_sql(statement, [_row(platform, source, one, seen_at, moment) for one in fresh])
+    times = seen_at, seen_at if limited else None
+    tx.exec_driver_sql(statement, [_row(platform, source, one, *times, moment) for one in fresh])
 
 
 _COLUMNS = (
     "platform", "external_id", "source", "kind", "ours", "parent_id", "url", "author", "title", "text", "stars", "hint",
     "engagement", "audience", "published_at", "first_seen_at", "version", "fingerprint", "topics", "labels", "lang",
-    "sentiment", "themes", "signals", "risk_score", "assessor", "history", "judged",
+    "sentiment", "themes", "signals", "risk_score", "assessor", "history", "judged", "checked_at",
 )  # fmt: skip
 
 
-def _row(platform: str, source: str, fresh: Fresh, seen_at: Any, moment: Callable[[datetime], Any]) -> tuple[Any, ...]:
+def _row(  # noqa: PLR0917  # called once a mention, and so by position
+    platform: str, source: str, fresh: Fresh, seen_at: Any, checked_at: Any, moment: Callable[[datetime], Any]
+) -> tuple[Any, ...]:
     said, found = fresh.mention, fresh.assessment
     return (
         platform, said.external_id, source, said.kind.value, said.ours, said.parent_id, said.url, said.author,
@@ -122,7 +146,7 @@ def _row(platform: str, source: str, fresh: Fresh, seen_at: Any, moment: Callabl
         _list(found.themes),
         dumps([_packed(signal) for signal in found.signals]) if found.signals else "[]",
         found.risk_score if found.signals else 0.0,
-        found.assessor, fresh.history, fresh.judged,
+        found.assessor, fresh.history, fresh.judged, checked_at,
     )  # fmt: skip
 
 
@@ -218,50 +242,124 @@ def reassess(tx: Connection, found: Mapping[int, Assessment], *, judge: bool) ->
 
 def forget(tx: Connection, platform: str, external_ids: Iterable[str], now: datetime) -> int:
     """Marks what the platform no longer has. What others said is blanked, older versions too, and a tombstone stays; our
-    own words are kept: they are the evidence of what we once said, and have a retention of their own. Returns how many
-    went."""
+    own words are kept: they are the evidence of what we once said, and have a retention of their own. What is held keeps
+    its words until the release. Returns how many went."""
     went = 0
     for ids in _batches(external_ids):
+        holds.removing(tx)
         there = and_(mentions.c.platform == platform, mentions.c.external_id.in_(ids), mentions.c.gone_at.is_(None))
-        went += tx.execute(update(mentions).where(there, mentions.c.ours).values(gone_at=now)).rowcount
+        kept = or_(mentions.c.ours, holds.HELD)
+        went += tx.execute(update(mentions).where(there, kept).values(gone_at=now)).rowcount
         went += purge(tx, there, now)
     return went
 
 
 def purge(tx: Connection, which: Any, now: datetime) -> int:
-    """Blanks the mentions that satisfy `which`: text, title, author, link and every older version. What sort of risk they
-    were stays, so that counts and incidents remain true."""
-    keys = select(mentions.c.id).where(which)
+    """Blanks the mentions that satisfy `which` and are not held: text, title, author, link and every older version. What
+    sort of risk they were stays, so that counts and incidents remain true."""
+    holds.removing(tx)
+    free = and_(which, ~holds.HELD)
+    keys = select(mentions.c.id).where(free)
     tx.execute(versions.delete().where(versions.c.mention_id.in_(keys)))
-    blank = {"text": "", "title": "", "author": None, "url": None, "judged": True, "gone_at": now}
-    return tx.execute(update(mentions).where(which).values(blank)).rowcount
+    gone_at = func.coalesce(mentions.c.gone_at, now)
+    blank = {"text": "", "title": "", "author": None, "url": None, "judged": True, "gone_at": gone_at}
+    return tx.execute(update(mentions).where(free).values(blank)).rowcount
 
 
-def stale(tx: Connection, platform: str, before: datetime, *, limit: int) -> list[int]:
-    """Ids of a platform's mentions that its terms let nobody keep any longer, tombstones left out: at most `limit`."""
+def blank(tx: Connection, ids: Sequence[int], now: datetime) -> int:
+    """Blanks mentions by our ids, all but those that are held; tombstones stay."""
+    return sum(purge(tx, mentions.c.id.in_(some), now) for some in _batches(ids))
+
+
+def enrol(tx: Connection, ids: Sequence[int]) -> None:
+    """Remembers of mentions when they were last confirmed: when they were first seen, for all that is known."""
+    for some in _batches(ids):
+        unknown = mentions.c.id.in_(some), mentions.c.checked_at.is_(None)
+        tx.execute(update(mentions).where(*unknown).values(checked_at=mentions.c.first_seen_at))
+
+
+def unlimited(tx: Connection, platform: str, *, limit: int) -> list[int]:
+    """Ids of a platform's mentions of which nobody remembers when they were confirmed: those of a time before its terms
+    asked for it. At most `limit`. It reads every mention of the platform where there is none."""
     query = select(mentions.c.id).where(
-        mentions.c.platform == platform, mentions.c.first_seen_at < before, mentions.c.gone_at.is_(None)
+        mentions.c.platform == platform, mentions.c.checked_at.is_(None), mentions.c.gone_at.is_(None)
     )
     return list(tx.execute(query.limit(limit)).scalars())
 
 
-def blank(tx: Connection, ids: Sequence[int], now: datetime) -> int:
-    """Blanks mentions by our ids; tombstones stay."""
-    return sum(purge(tx, mentions.c.id.in_(some), now) for some in _batches(ids))
+def confirm(tx: Connection, platform: str, external_ids: Iterable[str], now: datetime, *, before: datetime) -> None:
+    """The platform still has these: remembered where that was last known `before` that time, so that what every poll
+    shows is not written with every poll."""
+    for ids in _batches(external_ids):
+        seen = list(tx.execute(_SEEN_AGAIN, {"at": platform, "ids": ids, "before": before}).scalars())
+        if seen:
+            tx.execute(update(mentions).where(mentions.c.id.in_(seen)).values(checked_at=now))
 
 
-def expired(tx: Connection, before: datetime, own_before: datetime, *, limit: int) -> list[int]:
-    """Ids of mentions past their retention, own ones by `own_before`: at most `limit`, so that no writer waits long."""
-    old = mentions.c.first_seen_at < before
-    older = mentions.c.first_seen_at < own_before
-    query = select(mentions.c.id).where(old, (~mentions.c.ours) | older).order_by(mentions.c.first_seen_at)
-    return list(tx.execute(query.limit(limit)).scalars())
+def unconfirmed(tx: Connection, platform: str, source: str, before: datetime, *, limit: int) -> dict[str, datetime]:
+    """A source's mentions that nothing confirmed since `before`, the longest first: their external ids and when they were
+    confirmed last, at most `limit`."""
+    query = (
+        select(mentions.c.external_id, mentions.c.checked_at)
+        .where(mentions.c.platform == platform, mentions.c.checked_at <= before, mentions.c.gone_at.is_(None))
+        .where(mentions.c.source == source)
+        .order_by(mentions.c.checked_at)
+    )
+    return {row.external_id: row.checked_at for row in tx.execute(query.limit(limit))}
 
 
-def count_expired(tx: Connection, before: datetime, own_before: datetime) -> int:
-    """How many mentions are past their retention."""
-    old = and_(mentions.c.first_seen_at < before, (~mentions.c.ours) | (mentions.c.first_seen_at < own_before))
-    return int(tx.execute(select(func.count()).select_from(mentions).where(old)).scalar_one())
+def stale(tx: Connection, platform: str, before: datetime, *, limit: int) -> list[int]:
+    """Ids of a platform's mentions that its terms let nobody keep any longer, tombstones and what is held left out: at
+    most `limit`."""
+    query = select(mentions.c.id).where(mentions.c.platform == platform, mentions.c.first_seen_at < before)
+    return list(tx.execute(query.where(_LIMITED, ~holds.HELD).limit(limit)).scalars())
+
+
+def lapsed(tx: Connection, platform: str, before: datetime, *, limit: int) -> list[int]:
+    """Ids of a platform's mentions that nothing confirmed since `before`, tombstones and what is held left out: at most
+    `limit`."""
+    query = select(mentions.c.id).where(mentions.c.platform == platform, mentions.c.checked_at < before)
+    return list(tx.execute(query.where(mentions.c.gone_at.is_(None), ~holds.HELD).limit(limit)).scalars())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """What is first seen, or last confirmed, before these is past its time: by the configuration, what others said and
+    what we said; by the terms of platforms, what must not be kept longer and what was not confirmed for too long."""
+
+    mentions: datetime
+    own_replies: datetime
+    terms: Mapping[str, datetime]
+    refresh: Mapping[str, datetime]
+
+
+def expired(tx: Connection, ends: Ends, *, limit: int) -> list[int]:
+    """Ids of mentions past their retention and not held: at most `limit`, so that no writer waits long."""
+    old = mentions.c.first_seen_at < max(ends.mentions, ends.own_replies)
+    query = select(mentions.c.id).where(old, or_(*_past_retention(ends)), ~holds.HELD)
+    return list(tx.execute(query.order_by(mentions.c.first_seen_at).limit(limit)).scalars())
+
+
+def _past_retention(ends: Ends) -> tuple[Any, Any]:
+    others = and_(~mentions.c.ours, mentions.c.first_seen_at < ends.mentions)
+    return others, and_(mentions.c.ours, mentions.c.first_seen_at < ends.own_replies)
+
+
+def going(tx: Connection, ends: Ends, *, held: bool = False) -> list[tuple[str, str, int]]:
+    """How many mentions are past their time, by platform and reason: the names of the fields of `Ends`. `held`: those
+    that stay all the same, because somebody holds them. Reads every mention."""
+    others, own = _past_retention(ends)
+    there = mentions.c.gone_at.is_(None)
+    terms = [and_(there, mentions.c.platform == key, mentions.c.first_seen_at < end) for key, end in ends.terms.items()]
+    confirmed = func.coalesce(mentions.c.checked_at, mentions.c.first_seen_at)
+    refresh = [and_(there, mentions.c.platform == key, confirmed < end) for key, end in ends.refresh.items()]
+    reasons = [(others, "mentions"), (own, "own_replies")]
+    reasons += [(one, "terms") for one in terms] + [(one, "refresh") for one in refresh]
+    reason = case(*((condition, literal_column(f"'{name}'")) for condition, name in reasons)).label("reason")
+    which = or_(*(condition for condition, _ in reasons))
+    query = select(mentions.c.platform, reason, func.count()).where(which, holds.HELD if held else ~holds.HELD)
+    query = query.group_by(mentions.c.platform, text("reason")).order_by(mentions.c.platform, text("reason"))
+    return [(row[0], row[1], row[2]) for row in tx.execute(query)]
 
 
 def history_of(tx: Connection, source: str) -> Iterator[Stored]:
@@ -272,8 +370,9 @@ def history_of(tx: Connection, source: str) -> Iterator[Stored]:
 
 
 def delete(tx: Connection, ids: Sequence[int]) -> None:
-    """Removes mentions for good, with their versions and matches."""
+    """Removes mentions for good, with their versions and matches. Fails where one of them is held."""
     for some in _batches(ids):
+        holds.forget(tx, some)
         tx.execute(matches.delete().where(matches.c.mention_id.in_(some)))
         tx.execute(versions.delete().where(versions.c.mention_id.in_(some)))
         tx.execute(mentions.delete().where(mentions.c.id.in_(some)))
@@ -292,7 +391,7 @@ def orphans(tx: Connection, platform: str, parent_ids: Iterable[str]) -> list[St
     """Own replies that came before what they answer: they must be assessed again now that it is here."""
     found: list[Stored] = []
     for ids in _batches(parent_ids):
-        found.extend(stored(row) for row in tx.execute(_ORPHANS, {"at": platform, "ids": ids}))
+        found += by_id(tx, [id_ for id_, ours in _asked(tx, "id, ours", platform, "parent_id", ids) if ours])
     return found
 
 

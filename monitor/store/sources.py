@@ -30,6 +30,22 @@ def _or_as_it_is(name: str, column: Column[Any]) -> Any:
     return func.coalesce(bindparam(name, type_=column.type), column)
 
 
+# Asked every second, whether anything is due or not.
+_ANY_DUE = select(sources.c.name).where(sources.c.active, sources.c.next_poll_at <= bindparam("now")).limit(1)
+_FREE = or_(sources.c.leased_until.is_(None), sources.c.leased_until < bindparam("now"))
+_DUE = (
+    select(sources.c.name)
+    .where(sources.c.active, sources.c.next_poll_at <= bindparam("now"), _FREE)
+    .order_by(sources.c.next_poll_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_TAKEN = (
+    update(sources)
+    .where(sources.c.name.in_(bindparam("names", expanding=True)), _FREE)
+    .values(lease=bindparam("held"), leased_until=bindparam("until"))
+    .returning(*sources.c)
+)
 _MOVED = _held(
     skipped=sources.c.skipped + bindparam("unread", type_=sources.c.skipped.type),
     mentions=sources.c.mentions + bindparam("more", type_=sources.c.mentions.type),
@@ -47,6 +63,7 @@ _POLLED = _held(
     failing_since=None,
     error=None,
     remedy=None,
+    warnings=bindparam("warned", type_=sources.c.warnings.type),
     lease=None,
     leased_until=None,
 )
@@ -83,33 +100,19 @@ def ensure(tx: Connection, name: str, platform: str, now: datetime) -> None:
 
 def claim(tx: Connection, now: datetime, *, lease: str, until: datetime, limit: int) -> list[SourceState]:
     """Leases up to `limit` sources that are due and that nobody holds, the longest due first."""
-    free = or_(sources.c.leased_until.is_(None), sources.c.leased_until < now)
-    due = (
-        select(sources.c.name)
-        .where(sources.c.active, sources.c.next_poll_at <= now, free)
-        .order_by(sources.c.next_poll_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    names = [row.name for row in tx.execute(due)]
-    return _lease(tx, names, free, lease, until)
+    names = list(tx.execute(_DUE, {"now": now, "most": limit}).scalars())
+    return _lease(tx, names, now, lease, until)
 
 
 def claim_one(tx: Connection, name: str, now: datetime, *, lease: str, until: datetime) -> SourceState | None:
     """Leases one source whether due or not; None where somebody holds it or it is not known."""
-    free = or_(sources.c.leased_until.is_(None), sources.c.leased_until < now)
-    return next(iter(_lease(tx, [name], free, lease, until)), None)
+    return next(iter(_lease(tx, [name], now, lease, until)), None)
 
 
-def _lease(tx: Connection, names: Sequence[str], free: Any, lease: str, until: datetime) -> list[SourceState]:
+def _lease(tx: Connection, names: Sequence[str], now: datetime, lease: str, until: datetime) -> list[SourceState]:
     if not names:
         return []
-    taken = tx.execute(
-        update(sources)
-        .where(sources.c.name.in_(names), free)
-        .values(lease=lease, leased_until=until)
-        .returning(*sources.c)
-    )
+    taken = tx.execute(_TAKEN, {"names": names, "now": now, "held": lease, "until": until})
     return [state(row) for row in taken]
 
 
@@ -148,11 +151,19 @@ def _longest_gap(tx: Connection, name: str, now: datetime) -> float:
 
 
 def polled(
-    tx: Connection, name: str, lease: str, *, now: datetime, next_poll_at: datetime, walked: bool = True
+    tx: Connection,
+    name: str,
+    lease: str,
+    *,
+    now: datetime,
+    next_poll_at: datetime,
+    walked: bool = True,
+    warnings: Sequence[str] = (),
 ) -> None:
-    """A poll went well: the source is due again, its first walk is over, its failures are forgotten."""
+    """A poll went well: the source is due again, its first walk is over, its failures are forgotten, and what this walk
+    could not see stands in place of what the last one could not."""
     values = {"which": name, "held": lease, "now": now, "due": next_poll_at, "walked": now if walked else None}
-    tx.execute(_POLLED, values)
+    tx.execute(_POLLED, values | {"warned": list(warnings)})
 
 
 def failed(
@@ -207,8 +218,7 @@ def troubled(tx: Connection, now: datetime, quiet_for: timedelta) -> list[Source
 
 def any_due(tx: Connection, now: datetime) -> bool:
     """Whether any source is due: a cheap look before the lease is asked for."""
-    query = select(sources.c.name).where(sources.c.active, sources.c.next_poll_at <= now).limit(1)
-    return tx.execute(query).first() is not None
+    return tx.execute(_ANY_DUE, {"now": now}).first() is not None
 
 
 def state(row: Row[Any]) -> SourceState:
@@ -229,4 +239,5 @@ def state(row: Row[Any]) -> SourceState:
         failing_since=row.failing_since,
         error=row.error,
         remedy=row.remedy,
+        warnings=tuple(row.warnings),
     )

@@ -53,6 +53,8 @@ def _shown(week: Digest, timezone: ZoneInfo, now: datetime, longest: int) -> dic
     """What the templates fill in."""
     heard = {name: part for name, part in week.by_source.items() if part.mentions}
     listed = min(longest, 10)
+    unseen = [words.unseen(one, timezone, now) for one in week.blind]
+    unseen += [words.seen_in_part(one, timezone, now) for one in week.partly]
     return {
         "columns": columns,
         "numbers": _numbers(week),
@@ -65,8 +67,8 @@ def _shown(week: Digest, timezone: ZoneInfo, now: datetime, longest: int) -> dic
         "risks_note": words.risks(week),
         "worst": [telling.told(one, detail=Detail.NONE, keep=(), timezone=timezone, now=now) for one in week.worst[:5]],
         "seen": words.seen(week),
-        "blind": [words.unseen(one, timezone, now) for one in week.blind[:listed]],
-        "blinder": max(len(week.blind) - listed, 0),
+        "blind": unseen[:listed],
+        "blinder": max(len(unseen) - listed, 0),
         "locations": rows(week.by_location, longest, "locations"),
         "sources": rows(heard, longest, "sources"),
         "silent": words.silent(week),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.digest import Blind, Digest, Part
+from monitor.digest import Blind, Digest, Part, Partly
 from monitor.messages import mentions as telling
 from monitor.messages.digest.rows import Row, row, rows
 from monitor.messages.text import line
@@ -54,6 +54,8 @@ def _data(week: Digest, timezone: ZoneInfo, longest: int) -> dict[str, Json]:
         "incidents": _incidents(week, longest),
         "could_not_see": [_blind(one) for one in week.blind[:longest]],
         "could_not_see_count": len(week.blind),
+        "seen_in_part": [_partly(one) for one in week.partly[:longest]],
+        "seen_in_part_count": len(week.partly),
         "sources_watched": week.sources,
         "watched_since": stamp(week.watched_since),
         "undelivered": week.undelivered,
@@ -115,6 +117,10 @@ def _blind(one: Blind) -> dict[str, Json]:
         "until": stamp(one.until),
         "why": line(one.why, 200),
     }
+
+
+def _partly(one: Partly) -> dict[str, Json]:
+    return {"source": line(one.source, 60), "as_of": stamp(one.at), "why": line(one.why, 200)}
 
 
 def _seconds(span: timedelta | None) -> int | None:

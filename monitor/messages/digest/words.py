@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.digest import Blind, Digest
+from monitor.digest import Blind, Digest, Partly
 from monitor.messages.digest.rows import percent
 from monitor.messages.page import TONES
 from monitor.messages.risks import wording
@@ -134,12 +134,21 @@ def coverage(week: Digest) -> str:
     if not week.sources:
         return "No source was watched in this time, so nothing could be seen."
     nothing = not week.whole.mentions
+    part = _in_part(week)
     if not week.blind:
-        return f"{_every(week)} read as planned{', so there was nothing to be seen' if nothing else ''}."
+        quiet = ", so there was nothing to be seen" if nothing and not part else ""
+        return f"{_every(week)} read as planned{quiet}.{part}"
     unseen = len({one.source for one in week.blind})
     doubt = " That nothing was seen does not mean that nothing was said." if nothing else ""
     which = f"{unseen:,} of {week.sources:,} sources" if max(week.sources, unseen) > 1 else "The only source"
-    return f"{which} failed or fell silent for some of the time: see below.{doubt}"
+    return f"{which} failed or fell silent for some of the time: see below.{doubt}{part}"
+
+
+def _in_part(week: Digest) -> str:
+    partly = len({one.source for one in week.partly})
+    if not partly:
+        return ""
+    return f" {many(partly, 'source')} could be seen only in part: see below."
 
 
 def seen(week: Digest) -> str:
@@ -217,6 +226,12 @@ def unseen(one: Blind, timezone: ZoneInfo, now: datetime) -> tuple[str, str, str
         when = f"since {local(one.since, timezone, now)}"
     else:
         when = f"{local(one.since, timezone, now)} to {local(one.until, timezone, now)}"
+    return line(one.source, 60), when, cut(line(one.why).rstrip("."), 200)
+
+
+def seen_in_part(one: Partly, timezone: ZoneInfo, now: datetime) -> tuple[str, str, str]:
+    """A source that was seen in part: its name, as of when, and why."""
+    when = f"seen in part, as of {local(one.at, timezone, now)}"
     return line(one.source, 60), when, cut(line(one.why).rstrip("."), 200)
 
 

@@ -1,0 +1,9 @@
+"""Mails as they are found in a mailbox, and what is said in them: results of Google Alerts, reviews, articles."""
+
+from __future__ import annotations
+
+from connectors.kit.mail.letter import Letter, headed, read
+from connectors.kit.mail.mentions import Reader
+from connectors.kit.mail.proof import proven
+
+__all__ = ["Letter", "Reader", "headed", "proven", "read"]
