@@ -32,7 +32,7 @@ class Imap:
 
     platform: ClassVar[str] = "imap"
     access: ClassVar[Access] = Access(
-        kind="feed",
+        kind="mailbox",
         sees="mails in one folder: results of Google Alerts, reviews that a platform tells of, mails of listed senders",
         blind_to="what the mails leave out: Google cuts long reviews, and its mail on several reviews has names only;"
         " edits and deletions after the mail; what was taken for spam, or moved away before the poll",

@@ -45,7 +45,7 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("network", 'allow = ["10.0.0.1/8"]', "allow", "network.allow[0]: '10.0.0.1/8' names an address inside a network; write \"10.0.0.0/8\""),
     ("network", 'allow = ["0.0.0.0/0"]', "allow", "network.allow[0]: '0.0.0.0/0' would let everything be reached; write for example \"192.168.1.0/24\""),
     ("network", 'refuse = ["feed"]', "connector", 'sources.news.connector: gets at its platform by a feed, which network.refuse rules out; take the source out, or "feed" out of network.refuse'),
-    ("network", 'refuse = ["pages"]', "refuse", "network.refuse[0]: 'pages' is not known; write one of 'official', 'licensed', 'feed' or 'page'"),
+    ("network", 'refuse = ["pages"]', "refuse", "network.refuse[0]: 'pages' is not known; write one of 'official', 'licensed', 'feed', 'mailbox' or 'page'"),
     ("network", 'refuse = "page"', "refuse", 'network.refuse: must be a list; write for example ["one", "two"]'),
     ("network", 'contact = "us"', "contact", "network.contact: 'us' is neither an e-mail address nor a web address; write for example \"webmaster@practice.example\""),
     # Secrets

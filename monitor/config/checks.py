@@ -15,6 +15,7 @@ _SHORTEST = timedelta(seconds=30)
 _WAYS = {
     "official": "by its official API",
     "licensed": "by a licensed service",
+    "mailbox": "by reading a mailbox",
     "feed": "by a feed",
     "page": "by reading its public pages",
     "local": "on this machine",

@@ -54,7 +54,7 @@ class Network(Table):
 
     contact: Contact = ""
     allow: Several[Reachable] = ()
-    refuse: Several[Literal["official", "licensed", "feed", "page"]] = ()
+    refuse: Several[Literal["official", "licensed", "feed", "mailbox", "page"]] = ()
 
 
 class Smtp(Table):

@@ -147,6 +147,8 @@ class ConnectorContract:
         access = self.connector.access
         assert isinstance(access, Access), "access is no Access"
         assert all([access.sees, access.blind_to, access.terms]), "access leaves something unsaid"
+        looks = callable(getattr(self.connector, "recheck", None))
+        assert looks or access.recheck is None, "access asks for a recheck that the connector does not have"
 
     def test_it_reads_mentions(self) -> None:
         found = _by_id(self.polled(self.platform(10)))
