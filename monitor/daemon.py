@@ -204,7 +204,7 @@ def _anything_to_send(line: Line) -> bool:
 
 
 async def _look_for_digest(engine: Engine) -> None:
-    if await engine.line.run(report, engine.line):
+    if await report(engine.line):
         await deliver(engine.line)
 
 

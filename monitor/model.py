@@ -72,6 +72,8 @@ class Reason(StrEnum):
     DIGEST = "digest"
     DELIVERY_FAILED = "delivery_failed"
     BACKFILLED = "backfilled"
+    WITHHELD = "withheld"
+    LAPSED = "lapsed"
     TEST = "test"
 
 
@@ -186,14 +188,32 @@ class Stored:
     history: bool = False
     gone_at: datetime | None = None
 
+    @property
+    def mood(self) -> float | None:
+        """How content its author is, -1 to 1: the mean of stars and words where there are both, else the one there is."""
+        said = self.assessment.sentiment
+        if self.mention.stars is None:
+            return said
+        rated = (self.mention.stars - 3) / 2
+        return rated if said is None else (rated + said) / 2
+
+    @property
+    def at_odds(self) -> bool:
+        """Whether stars and words strongly disagree: five stars with angry words, one star with praise."""
+        stars, said = self.mention.stars, self.assessment.sentiment
+        return (
+            stars is not None and said is not None and ((stars >= 4 and said <= -0.5) or (stars <= 2 and said >= 0.5))
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """A threshold. Conditions are and-ed, and a limit never holds for what is unknown.
 
-    `level` None means: from the signal's score against the appetite. `count` mentions `within` a span (None: ever)
+    `level` None means: from the signal's score against the appetite, no louder than `loudest`. `count` mentions `within` a span (None: ever)
     breach it. `group_by` names labels; a mention without any of them falls in the group of its source.
-    `unanswered_for`: a mention nobody of ours has answered for that long. `unsilenceable` rules ignore silences.
+    `unanswered_for`: a mention nobody of ours has answered for that long. `surge`: the group
+    is mentioned more than it usually is, by this sensitivity. `unsilenceable` rules ignore silences.
     """
 
     name: str
@@ -211,7 +231,10 @@ class Rule:
     within: timedelta | None = None
     unanswered_for: timedelta | None = None
     ack_within: timedelta | None = None
+    ack_lasts: timedelta | None = None
+    surge: Literal["low", "medium", "high"] | None = None
     unsilenceable: bool = False
+    loudest: Level | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,22 +274,29 @@ class Incident:
     told_at: datetime | None = None
     note: str = ""
     drill: bool = False
+    calm_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What is sent, rendered when it was decided: what is sent is what was decided. `data` is the webhook's body."""
+    """What is sent, rendered when it was decided: what is sent is what was decided. `data` is the webhook's body,
+    `images` are PNG pictures in base64, by the name that `html` calls each: an `<img>` of "cid:NAME" shows it."""
 
     subject: str
     text: str
     html: str
     data: Mapping[str, Json]
     headers: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """One outbox row: one message to one recipient over one channel, always under the same id."""
+    """One outbox row: one message to one recipient over one channel, always under the same id.
+
+    `level` None is subject to no limit. `mentions` is how many its incident had when it was written. `admitted_at` is
+    when it was let through the limits of its recipient; `withheld` says why it was not (`ceiling` or `quiet`), `told_in`
+    names the notification that tells of it in its place. `failing_since` is when its first attempt failed."""
 
     id: str
     key: str
@@ -283,6 +313,12 @@ class Notification:
     sent_at: datetime | None = None
     failed_at: datetime | None = None
     error: str | None = None
+    level: Level | None = None
+    mentions: int = 0
+    admitted_at: datetime | None = None
+    withheld: str | None = None
+    told_in: str | None = None
+    failing_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import NamedTuple
 
 from monitor.model import Incident, Level, Reason, Rule, SourceState, State, Step, Stored
+from monitor.surge import Reading, Turn
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -15,6 +17,9 @@ EVERYBODY = "*"
 """The inbox of a chain's last step: all who were told so far hear that nobody answered."""
 THE_TOLD = ""
 """The inbox of a chain's first step: those who were told at the opening are reminded."""
+
+MUST_GO = ("own_post_phi", "own_reply_conduct", "own_reply_phi", "own_medical_advice")
+"""The classes of what we said ourselves and must take down: it is looked after until it is gone."""
 
 SOURCE_FAILING = "source_failing"
 SOURCE_QUIET = "source_quiet"
@@ -57,7 +62,11 @@ _DEFAULTS: Mapping[str, _Default] = {
     "review_integrity": _Default(("marketing",), DAY),
     "own_reply_conduct": _Default(("compliance", "marketing"), 4 * HOUR),
     "brand_service_complaint": _Default(("marketing",), 2 * DAY),
+    "own_voice": _Default(("marketing",), 2 * DAY),
 }
+
+_ACK_LASTS = 3 * DAY
+"""How long somebody may have an incident without ending it, before it is everybody's again."""
 
 _COMPLAINTS, _COMPLAINTS_WITHIN = 5, DAY
 """Ordinary complaints are told by their number, never one by one."""
@@ -71,6 +80,7 @@ def builtin(*, notify: float = _NOTIFY_DEFAULT) -> dict[str, Rule]:
             risk=risk,
             inboxes=default.inboxes,
             ack_within=default.ack_within,
+            ack_lasts=_ACK_LASTS,
             unsilenceable=default.unsilenceable,
             score_at_least=notify,
         )
@@ -80,6 +90,8 @@ def builtin(*, notify: float = _NOTIFY_DEFAULT) -> dict[str, Rule]:
     rules["brand_service_complaint"] = replace(
         complaint, level=Level.WARNING, score_at_least=0.0, count=_COMPLAINTS, within=_COMPLAINTS_WITHIN
     )
+    # The organisation's own policy was not kept: told whatever the appetite, and never a reason to wake anybody.
+    rules["own_voice"] = replace(rules["own_voice"], score_at_least=0.0, loudest=Level.WARNING)
     return rules
 
 
@@ -91,12 +103,20 @@ def source_rules(inboxes: tuple[str, ...]) -> dict[str, Rule]:
     }
 
 
-def changed(rule: Rule, *, inboxes: tuple[str, ...] | None, ack_within: timedelta | None, level: Level | None) -> Rule:
+def changed(
+    rule: Rule,
+    *,
+    inboxes: tuple[str, ...] | None,
+    ack_within: timedelta | None,
+    level: Level | None,
+    ack_lasts: timedelta | None = None,
+) -> Rule:
     """A built-in rule with what the configuration changes of it; None leaves a thing as it is."""
     return replace(
         rule,
         inboxes=inboxes if inboxes is not None else rule.inboxes,
         ack_within=ack_within if ack_within is not None else rule.ack_within,
+        ack_lasts=ack_lasts if ack_lasts is not None else rule.ack_lasts,
         level=level if level is not None else rule.level,
     )
 
@@ -223,14 +243,73 @@ def decide(
         told.append(Told(Reason.OPENED, changed.inboxes))
     elif reason is not None and not quiet:
         told.append(Told(reason, changed.inboxes))
+    if not quiet and _lapses(rule, incident, now):
+        changed = _taken_back(rule, changed, facts, now)
+        told = [Told(Reason.LAPSED, changed.inboxes)]
     changed, steps = _climbed(changed, now)
     if not quiet:
         told.extend(steps)
     changed = _spoken(changed, told, now) if told else changed
-    changed = replace(changed, next_step_at=_next_look(changed, facts, quiet=quiet))
+    changed = replace(changed, next_step_at=_next_look(rule, changed, facts, quiet=quiet))
     if changed == incident and not facts.fresh:
         return None
     return Decision(incident=changed, attach=facts.fresh, told=tuple(told), told_before=incident.told_mentions)
+
+
+def counted_as(rule: Rule) -> str:
+    """Under which name a rule's mentions are counted: other conditions, another count."""
+    said = (
+        sorted(rule.kinds or ()), rule.risk, sorted(rule.sources or ()), rule.ours, rule.stars_below,
+        rule.sentiment_below, rule.score_at_least, rule.group_by,
+    )  # fmt: skip
+    return f"{rule.name}#{blake2b(repr(said).encode(), digest_size=4).hexdigest()}"
+
+
+_SURGE_LOOK = HOUR
+"""How often it is looked whether a surge is over."""
+
+
+class Risen(NamedTuple):
+    """How a group stands against its own past, and what that changes."""
+
+    reading: Reading
+    turn: Turn | None
+
+
+def decide_surge(
+    rule: Rule, incident: Incident | None, facts: Facts, risen: Risen, now: datetime, *, appetite: Appetite = _USUAL
+) -> Decision | None:
+    """What to do about a rule on a surge in one group: open when it is raised, end when it is over, and between the two
+    whatever is done for any incident."""
+    if incident is None:
+        return _surged(rule, facts, risen.reading, now, appetite) if risen.turn is Turn.RAISED and facts.fresh else None
+    quiet = facts.silent_until is not None and not rule.unsilenceable
+    if risen.turn is Turn.CLEARED and incident.state is not State.RESOLVED:
+        over = replace(resolved(incident, now), mentions=incident.mentions + len(facts.fresh), step=incident.step + 1)
+        told = () if quiet else (Told(Reason.RESOLVED, incident.inboxes),)
+        return Decision(incident=over, attach=facts.fresh, told=told, told_before=incident.told_mentions)
+    decision = decide(rule, incident, facts, now, appetite)
+    return _looked_at_again(decision or Decision(incident=incident, told_before=incident.told_mentions), now)
+
+
+def _surged(rule: Rule, facts: Facts, reading: Reading, now: datetime, appetite: Appetite) -> Decision:
+    opened = _opened(rule, facts, now, appetite)
+    level = max(opened.incident.level, rule.level or Level.WARNING, key=lambda one: one.rank)
+    incident = replace(opened.incident, level=level, note=_rose(reading))
+    return _looked_at_again(replace(opened, incident=incident), now)
+
+
+def _looked_at_again(decision: Decision, now: datetime) -> Decision:
+    due = min(decision.incident.next_step_at or now + _SURGE_LOOK, now + _SURGE_LOOK)
+    return replace(decision, incident=replace(decision.incident, next_step_at=due))
+
+
+def _rose(reading: Reading) -> str:
+    rise = reading.rise
+    if rise is None:
+        return ""
+    usual = f"{rise.expected:.1f}" if rise.expected < 10 else f"{rise.expected:.0f}"
+    return f"{rise.mentions} mentions since {rise.since:%Y-%m-%d %H:%M} UTC, where {usual} are usual"
 
 
 def _opened(rule: Rule, facts: Facts, now: datetime, appetite: Appetite) -> Decision:
@@ -254,12 +333,13 @@ def _opened(rule: Rule, facts: Facts, now: datetime, appetite: Appetite) -> Deci
     quiet = facts.silent_until is not None and not rule.unsilenceable
     told = () if quiet else (Told(Reason.OPENED, rule.inboxes),)
     incident = _spoken(incident, told, now) if told else incident
-    incident = replace(incident, next_step_at=_next_look(incident, facts, quiet=quiet))
+    incident = replace(incident, next_step_at=_next_look(rule, incident, facts, quiet=quiet))
     return Decision(incident=incident, attach=facts.fresh, told=told)
 
 
 def _level(rule: Rule, heaviest: Weight, appetite: Appetite) -> Level:
-    return rule.level or by_score(heaviest.score, notify=appetite.notify, urgent=appetite.urgent)
+    level = rule.level or by_score(heaviest.score, notify=appetite.notify, urgent=appetite.urgent)
+    return rule.loudest if rule.loudest and rule.loudest.rank < level.rank else level
 
 
 def chain(rule: Rule, escalations: Sequence[Step]) -> tuple[Step, ...]:
@@ -308,14 +388,31 @@ def _climbed(incident: Incident, now: datetime) -> tuple[Incident, list[Told]]:
     return incident, told[-1:]  # after a long downtime only the last step due is said, not one mail for each
 
 
+def _lapses(rule: Rule, incident: Incident, now: datetime) -> bool:
+    """Whether somebody has had the incident for so long that it is everybody's again."""
+    if incident.state is not State.ACKED or incident.acked_at is None or rule.ack_lasts is None:
+        return False
+    return now >= incident.acked_at + rule.ack_lasts
+
+
+def _taken_back(rule: Rule, incident: Incident, facts: Facts, now: datetime) -> Incident:
+    """The incident open again, with a chain that begins now."""
+    late = now - incident.opened_at
+    steps = tuple(replace(step, after=step.after + late) for step in chain(rule, facts.chain))
+    due = now + rule.ack_within if rule.ack_within else None
+    return replace(incident, state=State.OPEN, acked_at=None, ack_due_at=due, chain=steps, chain_step=0)
+
+
 def _spoken(incident: Incident, told: Sequence[Told], now: datetime) -> Incident:
     return replace(incident, told_at=now, told_mentions=incident.mentions, step=incident.step + len(told))
 
 
-def _next_look(incident: Incident, facts: Facts, *, quiet: bool) -> datetime | None:
+def _next_look(rule: Rule, incident: Incident, facts: Facts, *, quiet: bool) -> datetime | None:
     looks: list[datetime] = []
     if incident.state is State.OPEN and incident.chain_step < len(incident.chain):
         looks.append(incident.opened_at + incident.chain[incident.chain_step].after)
+    if incident.state is State.ACKED and incident.acked_at is not None and rule.ack_lasts is not None:
+        looks.append(incident.acked_at + rule.ack_lasts)
     if quiet and facts.silent_until is not None:
         looks = [facts.silent_until]
     elif incident.mentions > incident.told_mentions and incident.told_at is not None:
@@ -362,13 +459,24 @@ def source_breaches(source: SourceState, now: datetime, *, quiet_after: timedelt
     return found
 
 
-def decide_source(rule: Rule, incident: Incident | None, breach: Breach | None, now: datetime) -> Decision | None:
-    """A source's incident: told once, then daily, and once when it is over."""
+_RELAPSE_WITHIN = DAY
+"""A source that breaks down again so soon after it recovered is flapping."""
+_MUST_HOLD = 6 * HOUR
+"""How long the recovery of a flapping source must last to be believed."""
+
+
+def flapping_since(incident: Incident) -> datetime:
+    """An earlier incident of the same source that ended later than this shows that it is flapping."""
+    return incident.opened_at - _RELAPSE_WITHIN
+
+
+def decide_source(
+    rule: Rule, incident: Incident | None, breach: Breach | None, now: datetime, *, flapping: bool = False
+) -> Decision | None:
+    """A source's incident: told once, then daily, and once when it is over: at once the first time, and when it has
+    lasted where the source is flapping, so that one that comes and goes is one incident and not twenty."""
     if breach is None:
-        if incident is None:
-            return None
-        over = replace(resolved(incident, now), step=incident.step + 1)
-        return Decision(incident=over, told=(Told(Reason.RESOLVED, incident.inboxes),))
+        return None if incident is None else _recovered(incident, now, flapping=flapping)
     if incident is None:
         opened = Incident(
             id=0, rule=rule.name, group="", risk=None, level=rule.level or Level.WARNING, impact=2, likelihood=1.0,
@@ -376,11 +484,23 @@ def decide_source(rule: Rule, incident: Incident | None, breach: Breach | None, 
         )  # fmt: skip
         told = (Told(Reason.OPENED, rule.inboxes),)
         return Decision(incident=replace(_spoken(opened, told, now), next_step_at=now + DAY), told=told)
+    if incident.calm_since is not None:
+        again = (incident.told_at or now) + DAY
+        return Decision(incident=replace(incident, calm_since=None, note=breach.note, next_step_at=again))
     if incident.state is State.OPEN and incident.told_at is not None and now - incident.told_at >= DAY:
         told = (Told(Reason.REMINDER, incident.inboxes),)
         said = replace(_spoken(incident, told, now), note=breach.note, next_step_at=now + DAY)
         return Decision(incident=said, told=told)
     return None
+
+
+def _recovered(incident: Incident, now: datetime, *, flapping: bool) -> Decision | None:
+    calm_since = incident.calm_since or now
+    if flapping and now < calm_since + _MUST_HOLD:
+        calm = replace(incident, calm_since=calm_since, next_step_at=calm_since + _MUST_HOLD)
+        return None if calm == incident else Decision(incident=calm)
+    over = replace(resolved(incident, now), step=incident.step + 1)
+    return Decision(incident=over, told=(Told(Reason.RESOLVED, incident.inboxes),))
 
 
 def _span(gap: timedelta) -> str:

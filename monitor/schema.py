@@ -164,6 +164,7 @@ def _partial(name: str, *columns: Column[Any], where: str, unique: bool = False)
 _partial("ix_mentions_unjudged", mentions.c.id, where="NOT judged")
 _partial("ix_mentions_risky", mentions.c.first_seen_at, where="risk_score > 0")
 _partial("ix_mentions_parent", mentions.c.platform, mentions.c.parent_id, where="parent_id IS NOT NULL")
+_partial("ix_mentions_ours", mentions.c.source, mentions.c.first_seen_at, where="ours")
 # Only mentions of platforms whose terms limit what may be kept have a `checked_at`.
 _LIMITED = "checked_at IS NOT NULL AND gone_at IS NULL"
 _partial("ix_mentions_checked", mentions.c.platform, mentions.c.checked_at, mentions.c.source, where=_LIMITED)
@@ -220,6 +221,7 @@ incidents = Table(
     Column("told_at", Moment),
     Column("note", Text, nullable=False),
     Column("drill", Boolean, nullable=False),
+    Column("calm_since", Moment),
 )
 _partial("uq_incidents_unresolved", incidents.c.rule, incidents.c.group_name, where="state <> 'resolved'", unique=True)
 _partial("ix_incidents_due", incidents.c.next_step_at, where="next_step_at IS NOT NULL")
@@ -257,8 +259,45 @@ notifications = Table(
     Column("sent_at", Moment),
     Column("failed_at", Moment),
     Column("error", Text),
+    Column("level", String(16)),
+    Column("mentions", Integer, nullable=False, server_default="0"),
+    Column("admitted_at", Moment),
+    Column("withheld", String(16)),
+    Column("told_in", String(64)),
+    Column("failing_since", Moment),
 )
-_partial("ix_notifications_due", notifications.c.due_at, where="sent_at IS NULL AND failed_at IS NULL")
+_partial(
+    "ix_notifications_due", notifications.c.due_at, where="sent_at IS NULL AND failed_at IS NULL AND told_in IS NULL"
+)
+_partial(
+    "ix_notifications_admitted",
+    notifications.c.channel,
+    notifications.c.recipient,
+    notifications.c.admitted_at,
+    where="admitted_at IS NOT NULL",
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("inbox", String(100), primary_key=True),
+    Column("channel", String(32), primary_key=True),
+    Column("recipient", String(320), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("why", Text, nullable=False),
+)
+
+# Mentions that a rule on a surge counts: by its conditions, group, hour and source. A judge reads the hours of eight weeks
+# here, however many mentions they had.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("rule", String(220), primary_key=True),
+    Column("group_name", String(400), primary_key=True),
+    Column("hour", Moment, primary_key=True),
+    Column("source", String(200), primary_key=True),
+    Column("mentions", Integer, nullable=False),
+)
 
 silences = Table(
     "silences",

@@ -15,8 +15,8 @@ _RETRIES = tuple(
 )
 """Quick in the first hour, which is what staff escalation lives on, then the long tail of Standard Webhooks."""
 
-TROUBLE_AFTER = 4
-"""Failed attempts (about eight minutes) after which somebody is told on another channel, without waiting for the end."""
+FAILOVER_AFTER = timedelta(minutes=5)
+"""How long a message may fail before another channel takes it, or somebody else is told, without waiting for the end."""
 
 
 def fraction(name: str) -> float:
@@ -48,6 +48,30 @@ def retry(key: str, attempts: int, wait: timedelta | None, now: datetime) -> dat
     return now + max(pause, wait or timedelta(0))
 
 
+def failover(since: datetime, again: datetime, wait: timedelta | None, now: datetime) -> tuple[datetime, bool]:
+    """When a notification that fails `since` then is tried again, and whether another channel takes it now: there is an
+    attempt when its five minutes are over, unless the other side asked for more patience than that."""
+    limit = since + FAILOVER_AFTER
+    if now >= limit:
+        return again, True
+    if wait is not None and now + wait > limit:
+        return again, True
+    return min(again, limit), False
+
+
+def quiet_until(begin: time, end: time, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """The end of the quiet hours that `now` lies in, None outside them. They run from `begin` to `end` by the clocks of
+    `zone`, past midnight where `end` is not later: on the two days of a clock change an hour shorter or longer."""
+    today = now.astimezone(zone).date()
+    for day in (today - timedelta(days=1), today):
+        ends_on = day if end > begin else day + timedelta(days=1)
+        since = datetime.combine(day, begin, zone).astimezone(UTC)
+        until = datetime.combine(ends_on, end, zone).astimezone(UTC)
+        if since <= now < until:
+            return until
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
     """A digest's week, from Monday 00:00 to Monday 00:00 local time, given in UTC; `name` is its ISO week."""
@@ -71,6 +95,16 @@ def week_of(moment: datetime, zone: ZoneInfo) -> Period:
     """The week that `moment` lies in."""
     local = moment.astimezone(zone).date()
     return _week_from(local - timedelta(days=local.weekday()), zone)
+
+
+def weeks_before(period: Period, many: int, zone: ZoneInfo) -> list[Period]:
+    """The `many` weeks before `period`, the oldest first; none before one that is no week."""
+    if week_of(period.since, zone).name != period.name:
+        return []
+    found: list[Period] = []
+    for _ in range(many):
+        found.append(week_of((found or [period])[-1].since - timedelta(days=1), zone))
+    return found[::-1]
 
 
 def so_far(begun: datetime, now: datetime) -> Period:

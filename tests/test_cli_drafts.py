@@ -10,7 +10,9 @@ import pytest
 
 from monitor.assess.lexicon import RISKS, lexicon
 from monitor.cli.drafts import SAFER
-from tests.cli import CONFIG, DISCLOSING, terminal
+from monitor.messages.advice import advice
+from monitor.messages.answers import answers
+from tests.cli import CONFIG, DISCLOSING, THREAT, terminal
 
 THANKS = "Thank you for your feedback. Please call our office."
 
@@ -116,3 +118,94 @@ def test_every_class_of_finding_in_a_reply_has_a_wording_of_its_own():
 @pytest.mark.parametrize("risk", SAFER)
 def test_a_safer_wording_passes_the_check_itself(typed, risk):
     assert typed("lint", draft(typed, SAFER[risk])).code == 0
+
+
+def lint(typed, text: str, review: str, *more: str):
+    (typed.folder / "review.txt").write_text(review, encoding="utf-8")
+    return typed("lint", draft(typed, text), "--review", "review.txt", "--json", *more)
+
+
+@pytest.mark.parametrize(
+    ("review", "situation"),
+    [
+        ("Wonderful team, kind and caring, I felt safe and would come back any time.", "praise"),
+        ("Nobody answered the phone and the front desk was rude.", "complaint"),
+        ("Terrible. They overcharged me, and nobody in billing answers about the bill.", "billing"),
+        ("They misdiagnosed my father and he died because of their mistake.", "clinical"),
+        ("They gave my records to my employer without asking me.", "privacy"),
+        ("My attorney will be in touch, keep all the footage from Tuesday.", "legal"),
+        (THREAT, "threat"),
+        ("I want to kill myself tonight, nobody there listens.", "crisis"),
+    ],
+)
+def test_the_safer_wording_fits_the_review(typed, review, situation):
+    row = lint(typed, DISCLOSING, review).rows[0]
+
+    assert row["situation"] == situation
+    assert row["safer"] == answers()[situation]["en"]
+    assert row["first"] == answers()[situation].get("first", "")
+
+
+SPOKEN = [(name, lang) for name, table in answers().items() for lang in table if lang != "first"]
+
+
+@pytest.mark.parametrize(("name", "lang"), SPOKEN)
+def test_an_answer_that_is_offered_has_no_finding_worth_a_look(typed, name, lang):
+    rows = typed("lint", draft(typed, answers()[name][lang]), "--json").rows
+
+    assert [row for row in rows if row["severity"] != "information"] == []
+
+
+@pytest.mark.parametrize(("name", "lang"), SPOKEN)
+def test_an_answer_never_confirms_that_somebody_was_treated(name, lang):
+    confirming = r"your (visit|stay|care\b(?! team)|treatment|appointment)|as a patient|su (visita|cita|tratamiento)|como paciente"
+
+    assert not re.search(confirming, answers()[name][lang], re.IGNORECASE)
+
+
+def test_a_spanish_draft_gets_spanish_words_and_an_honest_note(typed):
+    text = "Gracias por su visita. Su seguro no quiso pagar la operación, como le explicamos por teléfono."
+
+    done = typed("lint", draft(typed, text))
+
+    assert "the rules read English" in done.err
+    assert answers()["any"]["es"][:40] in done.out
+
+
+def test_a_finding_says_what_it_adds_to_the_review_why_it_matters_and_what_to_do(typed):
+    row = lint(
+        typed, "Dear Kim, your insurance denied the March claim.", "My insurance was no help.", "--reviewer", "Kim"
+    ).rows[0]
+
+    assert row["rule"].startswith("own_reply_phi.")
+    assert "insurance" not in row["adds"]
+    assert set(row["adds"]) & {"denied", "March", "claim"}
+    assert row["why"].startswith("HIPAA, 45 CFR 164.502(a)")
+    assert row["do"]
+    assert row["severity"] == "severe"
+
+
+def test_a_polite_thank_you_is_information_at_most(typed):
+    for text in (THANKS, "Thank you for choosing us!", "Thank you for your kind words, we will pass them on."):
+        done = typed("lint", draft(typed, text), "--json")
+
+        assert done.code == 0
+        assert {row["severity"] for row in done.rows} <= {"information"}
+
+
+def test_a_post_is_read_as_a_post_and_answers_nobody(typed):
+    story = "Meet Marge, 82, who came to us in March with a broken hip and walked out of our hospital last week."
+
+    done = typed("lint", draft(typed, story), "--post", "--json")
+
+    assert (done.code, done.rows[0]["risk"]) == (1, "own_post_phi")
+    (typed.folder / "review.txt").write_text("x")
+    assert typed("lint", "draft.txt", "--post", "--review", "review.txt").code == 2
+
+
+def test_every_class_of_our_own_has_a_reason_in_law_and_something_to_do():
+    for risk in {rule.risk for rule in lexicon().rules if rule.role != "public"}:
+        told = advice(risk, f"{risk}.any")
+
+        assert told.why, risk
+        assert told.do, risk

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.store import log
 from tests.cli import ago, terminal, with_incident
-from tests.store import add, fresh, notification, said, send
+from tests.store import add, found, fresh, notification, said, send, threat
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_the_digest_of_a_named_week_is_that_of_the_week(typed):
 def test_the_digest_is_written_into_a_folder(typed):
     done = typed("digest", "--week", "2026-W46", "--out", "out/there")
 
-    assert (done.code, done.out) == (0, "digest-2026-W46.html and .txt are in out/there\n")
+    assert (done.code, done.out) == (0, "digest-2026-W46.html, .txt, .csv and .pdf are in out/there\n")
     folder = typed.folder / "out" / "there"
     assert "<html" in (folder / "digest-2026-W46.html").read_text()
     assert (folder / "digest-2026-W46.txt").read_text() == typed("digest", "--week", "2026-W46").out
@@ -184,3 +184,38 @@ def test_the_digest_is_sent_once(typed):
     assert (first.code, first.out) == (0, "digest 2026-W46: 2 notifications written; the daemon sends them\n")
     assert (second.code, second.out) == (0, "digest 2026-W46: was written before: nothing new\n")
     assert [row["inbox"] for row in typed("deliveries", "--json").rows].count("risk") == 1
+
+
+def test_the_digest_is_shown_as_an_inbox_gets_it(typed):
+    done = typed("digest", "--week", "2026-W46", "--inbox", "risk")
+
+    assert "risk inbox" in done.out
+    assert typed("digest", "--inbox", "nobody").code == 2
+
+
+def test_the_files_of_a_digest_need_nothing_else(typed):
+    with typed.database() as database:
+        for day in range(35):
+            add(database, fresh(said(f"{day}", "x", stars=4)), now=ago(days=day))
+    done = typed("digest", "--out", "there")
+
+    folder = typed.folder / "there"
+    assert done.code == 0
+    assert {path.suffix for path in folder.iterdir()} == {".html", ".txt", ".csv", ".pdf"}
+    assert "cid:" not in next(folder.glob("*.html")).read_text()
+    assert next(folder.glob("*.pdf")).read_bytes().startswith(b"%PDF-")
+    assert next(folder.glob("*.csv")).read_bytes().startswith(b'\xef\xbb\xbf"period"')
+
+
+def test_the_assessment_of_a_quarter_is_printed_and_written(typed):
+    with typed.database() as database:
+        add(database, fresh(said("1", "canary-text"), found(threat())), now=ago(days=8))
+    printed, row = typed("digest", "--assessment"), typed("digest", "--assessment", "--json").row
+    typed("digest", "--assessment", "--out", "there")
+
+    assert "1. Threat to staff" in printed.out
+    assert "15 (5 x 3) urgent" in printed.out
+    assert [one["mentions"] for one in row["data"]["register"] if one["class"] == "threat_to_staff"] == [1]
+    assert "canary-text" not in printed.out
+    assert {path.suffix for path in (typed.folder / "there").iterdir()} == {".html", ".txt", ".csv", ".pdf"}
+    assert typed("digest", "--assessment", "--send").code == 2

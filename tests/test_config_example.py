@@ -16,7 +16,11 @@ from tests.configured import ROOT, SIGNING, connectors, declared
 
 EXAMPLE = (ROOT / "config.example.toml").read_text(encoding="utf-8")
 ENVIRON = {
-    name: SIGNING if name.endswith("_SECRET") else "https://hooks.example/in"
+    name: SIGNING
+    if name.endswith("_SECRET")
+    else "json://localhost/in"
+    if name.endswith("_APPRISE_URL")
+    else "https://hooks.example/in"
     for name in re.findall(r'env = "(\w+)"', EXAMPLE)
 }
 SPOKEN = re.compile(r"^#(?=\S)")
@@ -93,7 +97,19 @@ def test_every_key_there_is_stands_in_it_once_at_least():
             if len(path) == len(pattern) and pattern and path[-1] == pattern[-1]:
                 line = text.splitlines()[lines(text)[path] - 1]
                 tables[section] |= set(re.findall(r"[{,] *(\w+) =", line)) & set(keys(model))
-    headings = {"topics", "sources", "inboxes", "risks", "rules", "network", "smtp", "appetite", "digest", "retention"}
+    headings = {
+        "topics",
+        "sources",
+        "inboxes",
+        "risks",
+        "rules",
+        "network",
+        "smtp",
+        "appetite",
+        "digest",
+        "retention",
+        "voice",
+    }
     tables[""] |= {path[0] for path in lines(text) if path[0] in headings}
     missing = {section: set(keys(model)) - tables[section] for section, model in SECTIONS.items()}
     assert {section: names for section, names in missing.items() if names} == {}

@@ -16,12 +16,23 @@ PLAIN = 'is a secret and may not stand in this file; write { env = "NAME" } or {
 MISTAKES: list[tuple[str, str, str, str]] = [
     # Keys
     ("", 'datbase = "x"', "datbase", "datbase: 'datbase' is not a key here; did you mean 'database'?"),
-    ("", 'path = "x"', "path", "path: 'path' is not a key here; there are: appetite, brands, database, digest, heartbeat, inboxes, network, organisation, people, retention, risks, rules, smtp, sources, timezone, topics"),
+    ("", 'path = "x"', "path", "path: 'path' is not a key here; there are: administrator, appetite, brands, database, digest, heartbeat, inboxes, network, organisation, people, retention, risks, rules, smtp, sources, timezone, topics, voice"),
     ("", "-organisation", "", "organisation: is missing; add it"),
     ("inboxes.risk", 'webhok = { url = { env = "HOOK_URL" } }', "webhok", "inboxes.risk.webhok: 'webhok' is not a key here; did you mean 'webhook'?"),
     ("sources.news", 'name = "x"', "name", "sources.news.name: 'name' is not a key here; there are: backfill, connector, enabled, every, labels, options, quiet_after, topics"),
     ("inboxes.'two words'", 'folder = "mail"', "[inboxes.'two words']", "inboxes.'two words': is no name; use letters, digits, - and _, at most 63"),
-    ("inboxes.risk", 'apprise = ["mailto://x"]', "apprise", "inboxes.risk.apprise: Apprise is not built in this version; use email, webhook, slack, teams, discord or folder"),
+    ("inboxes.risk", 'apprise = ["mailto://x"]', "apprise", "inboxes.risk.apprise: must be a table; write it under a heading in [brackets], or as { key = value }"),
+    ("inboxes.risk", 'apprise = { url = "mailto://hunter2" }', "apprise", f"inboxes.risk.apprise.url: {PLAIN}"),
+    ("inboxes.risk", 'apprise = { url = { env = "NEWS_TOKEN" } }', "apprise", "inboxes.risk.apprise.url: is no address that Apprise knows; see its list of services; it looks like scheme://..."),
+    ("inboxes.risk", 'standby = ["slack"]', "standby", "inboxes.risk.standby[0]: this inbox has no slack; add slack to the inbox, or leave it out here"),
+    ("inboxes.risk", 'standby = ["email"]', "standby", "inboxes.risk.standby: leaves no channel to begin with; keep one of the channels out of it"),
+    ("inboxes.risk", 'quiet = { from = "22:00", to = "25:00" }', "quiet", "inboxes.risk.quiet.to: '25:00' is not a time of day; write for example \"22:00\""),
+    ("inboxes.risk", 'quiet = { from = "22:00", to = "22:00" }', "quiet", 'inboxes.risk.quiet: ends when it begins; write for example { from = "22:00", to = "06:00" }'),
+    ("inboxes.risk", 'quiet = { from = "22:00" }', "quiet", "inboxes.risk.quiet.to: is missing; add it"),
+    ("inboxes.risk", 'quiet = { from = "22:00", to = "06:00", risks = ["threat_to_stuff"] }', "quiet", "inboxes.risk.quiet.risks[0]: no risk class is called 'threat_to_stuff'; did you mean 'threat_to_staff'?"),
+    ("inboxes.risk", "at_most = 0", "at_most", "inboxes.risk.at_most: is out of range; must be greater than or equal to 1"),
+    ("", 'administrator = "it"', "administrator", "administrator: nobody has the inbox 'it'; there are: compliance, marketing, risk, security"),
+    ("risks.threat_to_staff", 'ack_lasts = "0d"', "ack_lasts", 'risks.threat_to_staff.ack_lasts: is no time at all; write for example "15m"'),
     # Types and plain values
     ("", "organisation = 5", "organisation", 'organisation: must be text; write it in quotes, as in "text"'),
     ("", 'organisation = "  "', "organisation", "organisation: is empty; write it or leave the key out"),
@@ -84,7 +95,7 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("smtp", 'ca_file = "ours.pem"', "ca_file", "smtp.ca_file: there is no file <folder>/ours.pem; correct the path"),
     # Inboxes
     ("inboxes.risk", "-", "", 'inboxes.risk: is missing, and built-in rules tell it; add [inboxes.risk] with for example email = ["risk@practice.example"]'),
-    ("inboxes.risk", "-email", "[inboxes.risk]", "inboxes.risk: nobody has this inbox; add email, webhook, slack, teams, discord or folder"),
+    ("inboxes.risk", "-email", "[inboxes.risk]", "inboxes.risk: nobody has this inbox; add email, webhook, slack, teams, discord, apprise or folder"),
     ("inboxes.risk", 'email = ["risk(at)practice.example"]', "email", "inboxes.risk.email[0]: 'risk(at)practice.example' is not an e-mail address; write for example \"risk@practice.example\""),
     ("inboxes.risk", 'email = ["a@b.example", "A@b.example"]', "email", "inboxes.risk.email: 'A@b.example' stands there twice; keep one of them"),
     ("inboxes.risk", 'folder = "config.toml/mail"', "folder", "inboxes.risk.folder: <folder>/config.toml/mail cannot be written (<folder>/config.toml is no folder); let the daemon's user write there, or name another folder"),
@@ -121,7 +132,22 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("rules.low", 'risk = "threats"\ninboxes = ["risk"]', "risk", "rules.low.risk: no risk class is called 'threats'; did you mean 'threat_to_staff'?"),
     ("rules.low", 'stars_below = 3\ngroup_by = ["locaton"]\ninboxes = ["risk"]', "group_by", "rules.low.group_by[0]: no label of a source or topic is called 'locaton'; did you mean 'location'?"),
     ("rules.threat_to_staff", 'stars_below = 3\ninboxes = ["risk"]', "[rules.threat_to_staff]", "rules.threat_to_staff: 'threat_to_staff' is the name of a built-in rule; change that one under [risks.threat_to_staff], or choose another name"),
-    ("rules.low", 'surge = "medium"\ninboxes = ["risk"]\nstars_below = 3', "surge", 'rules.low.surge: rules on a surge are not built in this version, and a rule that never fires would be a lie; leave the key out; count = 5 and within = "24h" come near it'),
+    ("rules.low", 'surge = "much"\ninboxes = ["risk"]', "surge", "rules.low.surge: 'much' is not known; write one of 'low', 'medium' or 'high'"),
+    ("rules.low", 'surge = "medium"\ninboxes = ["risk"]\ncount = 5\nwithin = "7d"', "count", "rules.low.count: stands beside surge, which finds its own counts and spans; leave count out"),
+    ("rules.low", 'surge = "medium"\ninboxes = ["risk"]\nwithin = "7d"', "within", "rules.low.within: stands beside surge, which finds its own counts and spans; leave within out"),
+    ("rules.low", 'surge = "medium"\ninboxes = ["risk"]\nunanswered_for = "2d"', "unanswered_for", "rules.low.unanswered_for: stands beside surge, which finds its own counts and spans; leave unanswered_for out"),
+    # Voice
+    ("voice.words", "avoid = []", "avoid", "voice.words.avoid: is an empty list; name at least one or leave the key out"),
+    ("voice.words", 'say = "modern"', "[voice.words]", "voice.words: asks for nothing; write avoid, needs or approval"),
+    ("voice.words", 'avoid = ["edge"]\nneeds = "Ask your doctor."', "needs", "voice.words.needs: stands beside avoid: a rule asks for one thing; make two rules of it"),
+    ("voice.words", 'avoid = ["?"]', "avoid", "voice.words.avoid[0]: '?' has no word to look for; write words without quotes, such as for*"),
+    ("voice.words", 'needs = "Ask us."\nsay = "modern"', "say", "voice.words.say: says what to write instead of nothing; name the words under avoid"),
+    ("voice.words", 'needs = "Ask us."\nabout = "flu"\ntopic = "main"', "topic", "voice.words.topic: stands beside about; keep one of them"),
+    ("voice.words", 'needs = "Ask us."\ntopic = "mian"', "topic", "voice.words.topic: no topic is called 'mian'; did you mean 'main'?"),
+    ("voice.words", 'approval = "MLR"', "approval", 'voice.words.approval: has no place for a number; write # for a digit and @ for a letter, such as "MLR-####"'),
+    ("voice.words", 'avoid = ["edge"]\nkinds = ["review"]', "kinds", 'voice.words.kinds: can never hold: what we say is a post or a comment; write kinds = ["post", "comment"]'),
+    ("voice.words", 'avoid = ["edge"]\nlevel = "urgent"', "level", "voice.words.level: 'urgent' is not known; write one of 'info' or 'warning'"),
+    ("voice.words", 'avoid = ["edge"]\nabut = "flu"', "abut", "voice.words.abut: 'abut' is not a key here; did you mean 'about'?"),
 ]  # fmt: skip
 
 

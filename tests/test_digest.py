@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor import digest, timing
-from monitor.digest import NO_LOCATION, SENTIMENTS, UNKNOWN, WORDLESS, Digest
+from monitor.digest import NO_LOCATION, SENTIMENTS, UNKNOWN, WORDLESS, Alike, Digest, Part, Reply
 from monitor.model import (
     Assessment,
     Incident,
@@ -37,7 +40,11 @@ def said(
     n: int = 1, *risks: str, mood: float | None = 0.5, lang: str | None = "en", likelihood: float = 0.5, **more: Any
 ):
     usual: dict[str, Any] = {"source": "google", "first_seen_at": WEEK.since, "labels": {"location": "Main"}}
-    found = {name: more.pop(name) for name in tuple(more) if name in {"source", "labels", "history", "gone_at"}}
+    found = {
+        name: more.pop(name)
+        for name in tuple(more)
+        if name in {"source", "labels", "history", "gone_at", "first_seen_at"}
+    }
     themes = tuple(more.pop("themes", ()))
     mention = {"external_id": str(n), "kind": Kind.REVIEW, "text": "x", "published_at": WEEK.since} | more
     signals = tuple(Signal(risk=risk, impact=5, likelihood=likelihood, start=0, end=1, rule="r") for risk in risks)
@@ -199,6 +206,7 @@ MENTIONS = st.lists(
         kind=st.sampled_from(Kind),
     ),
     max_size=40,
+    unique_by=lambda one: one.id,
 )
 
 
@@ -429,3 +437,206 @@ def test_an_empty_week_is_all_zeros():
     assert week.whole.mentions == 0
     assert (week.by_source, week.by_location, week.by_risk, week.by_theme, week.unread) == ({}, {}, {}, {}, {})
     assert (week.ours, week.history, week.undelivered, week.sources, week.worst) == (0, 0, 0, 0, ())
+
+
+# Against the weeks before, ratings, replies, records
+
+
+def earlier(n: int, *said_then: Alike) -> tuple[timing.Period, list[Alike]]:
+    return timing.weeks_before(WEEK, 4, CHICAGO)[n], list(said_then)
+
+
+def test_the_weeks_before_are_those_that_were_watched_from_their_start():
+    mid = timing.weeks_before(WEEK, 4, CHICAGO)[1]
+    weeks = [earlier(n, Alike("Main", ("Food",), "negative", 2.0, True, n + 1)) for n in range(4)]
+    week = digest.build(
+        WEEK, mentions=(), incidents=(), notifications=(), before=weeks,
+        sources=[source(created_at=mid.since + MINUTE)],
+    )  # fmt: skip
+
+    assert [one.period.name for one in week.before] == ["2026-W44", "2026-W45"]
+    assert [one.whole.mentions for one in week.before] == [3, 4]
+    assert week.before[0].by_location["Main"].sum_of_stars == 6
+    assert week.before[0].by_theme["Food"].sentiments == {"negative": 3}
+
+
+def test_the_weeks_before_are_those_of_the_calendar_across_the_year_and_the_clocks():
+    names = [one.name for one in timing.weeks_before(timing.week("2027-W02", CHICAGO), 4, CHICAGO)]
+    spring = timing.weeks_before(timing.week("2026-W12", CHICAGO), 4, CHICAGO)
+
+    assert names == ["2026-W51", "2026-W52", "2026-W53", "2027-W01"]
+    assert [(one.until - one.since) / HOUR for one in spring] == [168, 168, 167, 168]
+    assert all(one.until == other.since for one, other in pairwise(spring))
+    assert timing.weeks_before(timing.so_far(WEEK.since, WEEK.until), 4, CHICAGO) == []
+
+
+@given(st.lists(st.sampled_from([1, 1.5, 2, 3, 4, 4.5, 5]), min_size=1, max_size=300))
+def test_a_rating_lies_within_its_range_and_the_range_within_one_and_five(stars):
+    part = Part()
+    for one in stars:
+        part.add("unread", one, review=True)
+    low, figure, high = part.rating or (0, 0, 0)
+
+    assert 1 <= low <= figure <= high <= 5
+    assert high - low > 0
+    assert figure == pytest.approx(sum(stars) / len(stars))
+
+
+def test_three_reviews_of_five_stars_are_no_proof_of_five_stars():
+    few, many = Part(), Part()
+    few.add("unread", 5, review=True, times=3)
+    many.add("unread", 5, review=True, times=300)
+
+    assert few.rating is not None
+    assert many.rating is not None
+    assert (round(few.rating.low, 1), few.rating.high) == (2.8, 5)
+    assert round(many.rating.low, 2) == 4.95
+
+
+@pytest.mark.parametrize("chances", [(5, 1, 1, 3, 10), (1, 0, 0, 0, 1), (1, 2, 3, 2, 1), (0, 0, 0, 1, 20)])
+@pytest.mark.parametrize("many", [3, 10, 40])
+def test_the_range_holds_the_true_rating_in_at_least_nine_of_ten_samples(chances, many):
+    dice, held = Random(f"{chances}{many}"), 0
+    truth = sum(star * chance for star, chance in enumerate(chances, 1)) / sum(chances)
+    for _ in range(400):
+        part = Part()
+        for star in dice.choices(range(1, 6), chances, k=many):
+            part.add("unread", star)
+        assert part.rating is not None
+        held += part.rating.low <= truth <= part.rating.high
+
+    assert held >= 360
+
+
+def test_a_share_of_nothing_may_be_anything():
+    assert digest.share(0, 0) == (0.0, 0.5, 1.0)
+
+
+def test_replies_are_timed_from_what_they_answer_where_that_is_known():
+    at = WEEK.since + DAY
+    replies = [
+        Reply(at, at - HOUR), Reply(at, at - 3 * HOUR), Reply(at, at - 50 * HOUR), Reply(at, None), Reply(at, at + HOUR)
+    ]  # fmt: skip
+    reply = said(2, "own_reply_phi", "own_reply_phi", kind=Kind.COMMENT, ours=True)
+    week = digest.build(
+        WEEK, mentions=[reply, said(3, "own_reply_phi", kind=Kind.POST, ours=True)], incidents=(), sources=(),
+        notifications=(), replies=replies, unanswered=[("Main", 2), ("", 1), ("Main", 3)],
+    )  # fmt: skip
+
+    assert (week.to_reply, week.timed, week.disclosed) == (3 * HOUR, 3, 1)
+    assert week.unanswered == {"Main": 5, NO_LOCATION: 1}
+
+
+def test_an_unresolved_incident_is_overdue_or_due_soon_until_somebody_takes_it():
+    due = [WEEK.since + DAY, WEEK.until, WEEK.until + DAY, WEEK.until + 8 * DAY]
+    found = [incident(n, ack_due_at=at) for n, at in enumerate(due)]
+    found.append(incident(9, ack_due_at=due[0], acked_at=WEEK.since + HOUR, state=State.ACKED))
+    found.append(incident(8, ack_due_at=due[0], acked_at=WEEK.until + HOUR, state=State.ACKED))
+    week = counted(incidents=found)
+
+    assert [one.id for one in week.overdue] == [0, 1, 8]
+    assert [one.id for one in week.due_soon] == [2]
+
+
+def judged(n: int, outcome: Outcome | None, likelihood: float, rule: str = "unkind", **changes: Any) -> Incident:
+    return ended(n, -n * HOUR, HOUR, rule=rule, outcome=outcome, impact=3, likelihood=likelihood, **changes)
+
+
+def test_a_rule_is_right_in_what_was_no_false_alarm_and_a_score_is_named_that_would_have_spared_some():
+    found = [judged(n, Outcome.FALSE_ALARM, 0.2 + n / 100) for n in range(1, 5)]
+    found += [judged(n, Outcome.RESPONDED, 0.5 + n / 100) for n in range(5, 10)]
+    found += [judged(20, Outcome.FALSE_ALARM, 0.9), judged(21, Outcome.OTHER, 0.1), judged(22, None, 0.1)]
+    found += [judged(23, Outcome.FALSE_ALARM, 0.1, drill=True)]
+    (record,) = counted(incidents=found).records
+
+    assert (record.rule, record.judged, record.false, record.spared) == ("unkind", 10, 5, 4)
+    assert record.right.low < record.right.figure == 0.5 < record.right.high
+    assert record.threshold == pytest.approx(3 * 0.55 * 5)
+
+
+@pytest.mark.parametrize("rule", ["threat_to_staff", "self_harm_crisis"])
+def test_no_threshold_is_suggested_where_people_may_be_in_danger(rule):
+    found = [judged(n, Outcome.FALSE_ALARM if n < 9 else Outcome.REMOVED, n / 20, rule) for n in range(1, 12)]
+
+    assert [(one.false, one.threshold) for one in counted(incidents=found).records] == [(8, None)]
+
+
+def test_few_verdicts_suggest_nothing_and_old_ones_are_forgotten():
+    few = [judged(n, Outcome.FALSE_ALARM if n < 5 else Outcome.REMOVED, n / 20) for n in range(1, 8)]
+    old = replace(few[0], id=99, opened_at=WEEK.until - 100 * DAY, resolved_at=WEEK.until - 92 * DAY)
+    (record,) = counted(incidents=[*few, old]).records
+
+    assert (record.judged, record.threshold) == (7, None)
+
+
+# The cut of an inbox
+
+
+def test_an_inbox_sees_its_own_classes_and_what_it_does_not_see_is_counted():
+    week = counted(
+        said(1, "threat_to_staff", "review_integrity"), said(2, "threat_to_staff"), said(3, "review_integrity"), said(4),
+        incidents=[
+            incident(1), incident(2, risk="review_integrity", inboxes=("marketing",)), incident(3, inboxes=("marketing",))
+        ],
+    )  # fmt: skip
+    mine = digest.cut(week, inbox="marketing", sees={"review_integrity"}.__contains__)
+
+    assert (mine.by_risk, mine.at_risk, mine.whole) == ({"review_integrity": 2}, 2, week.whole)
+    assert [one.id for one in mine.opened] == [2, 3]
+    assert mine.elsewhere == digest.Elsewhere(at_risk=1, opened=1, unresolved=1)
+    assert {signal.risk for one in mine.worst for signal in one.assessment.signals} == {"review_integrity"}
+    assert sorted(one.id for one in mine.worst) == [1, 3]
+
+
+@given(MENTIONS, st.sets(st.sampled_from(["threat_to_staff", "own_reply_phi", "made_up"])))
+def test_what_is_seen_and_what_is_told_elsewhere_is_the_whole(mentions, classes):
+    incidents = [incident(n, risk=risk, inboxes=()) for n, risk in enumerate(["threat_to_staff", "made_up", None])]
+    week = counted(*mentions, incidents=incidents)
+    mine = digest.cut(week, inbox="x", sees=classes.__contains__)
+
+    assert mine.elsewhere is not None
+    assert mine.at_risk + mine.elsewhere.at_risk == week.at_risk
+    assert len(mine.opened) + mine.elsewhere.opened == len(week.opened)
+    assert set(mine.by_risk) == set(week.by_risk) & classes
+    assert len(mine.worst) == min(mine.at_risk, 5)
+    assert mine.whole == week.whole
+
+
+# The register of risks
+
+
+def quarter(*mentions: Stored, incidents=(), begun=WEEK.until - 300 * DAY) -> digest.Register:
+    owners = {"threat_to_staff": ("security", "risk"), "review_integrity": ("marketing",)}
+    return digest.register(
+        WEEK.until, mentions=mentions, incidents=incidents, owners=owners, appetite=(6.0, 15.0), begun=begun
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "expected"), [(0, 0, 1), (0, 9, 2), (1, 0, 3), (2, 9, 3), (3, 0, 4), (12, 0, 4), (13, 0, 5)]
+)
+def test_likelihood_is_what_was_observed(now, before, expected):
+    seen = [said(n, "threat_to_staff", first_seen_at=WEEK.until - DAY) for n in range(now)]
+    then = [said(99 + n, "threat_to_staff", first_seen_at=WEEK.until - 100 * DAY) for n in range(before)]
+    (risk,) = [one for one in quarter(*seen, *then).risks if one.risk == "threat_to_staff"]
+
+    assert (risk.mentions, risk.before, risk.likelihood) == (now, before, expected)
+    assert risk.level == (5 * expected if now or before else None)
+
+
+def test_a_register_says_what_was_done_and_by_whom_and_leaves_out_history():
+    found = quarter(
+        said(1, "threat_to_staff", first_seen_at=WEEK.until - DAY),
+        said(2, "threat_to_staff", first_seen_at=WEEK.until - DAY, history=True),
+        said(3, "made_up", first_seen_at=WEEK.until - 200 * DAY),
+        incidents=[
+            incident(1), ended(2, HOUR, HOUR), ended(3, HOUR, 300 * HOUR), incident(4, drill=True, acked_at=WEEK.since + 2 * HOUR)
+        ],
+    )  # fmt: skip
+    threat = found.risks[0]
+
+    assert (threat.risk, threat.mentions, threat.incidents, threat.open) == ("threat_to_staff", 1, 3, 2)
+    assert (threat.taken, threat.owners) == ({"responded": 1}, ("security", "risk"))
+    assert (found.drills, found.drilled_in, found.watched) == (1, HOUR, True)
+    assert [one.risk for one in found.risks if one.level is None] == ["made_up", "review_integrity"]
+    assert not quarter(begun=WEEK.until - 100 * DAY).watched

@@ -45,6 +45,7 @@ HEADINGS = {
     "appetite": "`[appetite]`",
     "risks.*": "`[risks.CLASS]`",
     "rules.*": "`[rules.NAME]`",
+    "voice.*": "`[voice.NAME]`",
     "digest": "`[digest]`",
     "retention": "`[retention]`",
 }

@@ -156,7 +156,7 @@ def test_legal_clocks_are_named_where_there_are_any():
 
 
 def test_there_are_words_for_exactly_the_known_classes_and_the_two_rules_about_sources():
-    assert set(messages.wordings()) == {*RISKS, "source_failing", "source_quiet"}
+    assert set(messages.wordings()) == {*RISKS, "own_voice", "source_failing", "source_quiet"}
 
 
 def test_a_rule_of_ones_own_is_called_as_it_was_named():
@@ -412,7 +412,7 @@ def test_a_message_is_built_whatever_an_author_has_written(text, detail):
     assert not re.search("[\r\x85\u2028\u2029\u202a-\u202e\u2066-\u2069]", whole(message))
     assert "\n" not in message.subject
     assert len(message.subject) <= 200
-    assert Page(message.html).tags <= Page(told(detail=Detail.FULL).html).tags
+    assert Page(message.html).tags <= Page(told(detail=Detail.FULL).html).tags | {"code"}  # a command in our own note
 
 
 def test_markup_in_a_mention_is_text():

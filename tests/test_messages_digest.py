@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -17,10 +18,14 @@ from selectolax.lexbor import LexborHTMLParser
 
 from monitor import digest, messages, timing
 from monitor.channels.letter import letter
+from monitor.messages.digest.assessment import assessment, heat
+from monitor.messages.digest.assessment import table as register_table
+from monitor.messages.digest.figures import figures
 from monitor.messages.digest.rows import columns, row, rows, width
 from monitor.messages.page import WIDTH
 from monitor.model import (
     Assessment,
+    Detail,
     Incident,
     Kind,
     Level,
@@ -351,7 +356,7 @@ def test_messages_that_were_given_up_are_told_with_the_command_that_lists_them()
 def test_the_command_for_the_same_numbers_is_told():
     message = told(USUAL)
 
-    assert "\n    wellheard digest --week 2026-W46\n" in message.text
+    assert "\n    wellheard digest --week 2026-W46 --inbox marketing\n" in message.text
     assert "wellheard digest --week 2026-W46" in shown(message)
     assert "between Mon 9 Nov, 00:00 CST and Mon 16 Nov, 00:00 CST (America/Chicago)" in flat(message.text)
 
@@ -441,6 +446,7 @@ def test_the_webhook_has_what_became_of_incidents():
     assert [one["id"] for one in found.pop("unresolved_incidents")] == [3, 1]
     assert found == {
         "opened": 2, "acknowledged": 1, "acknowledged_late": 1, "resolved": 1, "outcomes": {"false-alarm": 1},
+        "overdue": 0, "due_next_week": 0,
         "unresolved": 2, "seconds_to_acknowledge": 3600, "seconds_to_resolve": 28800, "drills": 1,
     }  # fmt: skip
 
@@ -595,3 +601,174 @@ def test_the_tables_of_the_text_add_up_to_its_first_sentence(found):
         assert sum(int(cells[0]) for cells in listed) == len(found)
         assert all(int(cells[0]) == sum(map(int, cells[1:])) for cells in listed)
     assert f" {len(found)} mention" in first_line(message)
+
+
+# Against the weeks before, ratings, charts
+
+
+def with_weeks(*mentions: Stored, then: int = 4, **more: Any) -> digest.Digest:
+    calm = digest.Alike("Main campus", ("Food",), "negative", 2.0, True, then)
+    before = [(one, [calm]) for one in timing.weeks_before(WEEK, 4, CHICAGO)]
+    return digest.build(
+        WEEK, mentions=mentions, incidents=more.pop("incidents", ()), sources=[source()], notifications=(), before=before,
+        **more,
+    )  # fmt: skip
+
+
+SOME = [
+    said(n, stars=5, themes=("Parking",), labels={"location": ("Main campus", "Elm Street")[n % 2]})
+    for n in range(1, 7)
+]
+
+
+def test_a_week_is_told_against_the_four_before():
+    text = flat(told(with_weeks(*SOME)).text)
+
+    assert (
+        "The four weeks before had 4 mentions on average, 100 % of the readable ones negative, against 0 % now. More"
+        in text
+    )
+    assert "W42 W43 W44 W45 W46 Mentions 4 4 4 4 6 Negative, % of the readable 100 100 100 100 0 Mean stars 2.0" in text
+    assert "Rising: Parking (6, usually 0). Falling: Food (0, usually 4)." in text
+    assert "nothing to compare it with" in flat(told(USUAL).text)
+
+
+def test_a_rating_is_told_with_where_it_probably_lies():
+    message = told(with_weeks(*SOME))
+
+    for said_so in (flat(message.text), shown(message)):
+        assert "All locations 6 5.0 3.4 to 5.0 2.0 (16)" in said_so
+        assert "Elm Street 3 5.0 2.8 to 5.0" in said_so
+    assert message.data["data"]["stars_likely"] == [3.44, 5.0]
+
+
+def test_own_replies_and_unanswered_reviews_are_told():
+    replies = [digest.Reply(WEEK.since + 3 * HOUR, WEEK.since)]
+    reply = said(9, "own_reply_phi", kind=Kind.COMMENT, ours=True)
+    text = flat(
+        told(with_weeks(*SOME, reply, replies=replies, unanswered=[("Main campus", 2), ("Elm Street", 1)])).text
+    )
+
+    assert "Our own replies 1 Median time to reply 3 h May reveal a patient 1: wellheard audit" in text
+    assert "Reviews not answered 3 of 6: Main campus 2, Elm Street 1" in text
+
+
+def test_the_record_of_a_rule_names_a_score_and_never_a_key():
+    cases = [
+        incident(
+            n, rule="unkind", risk=None, state=State.RESOLVED, likelihood=n / 20, resolved_at=WEEK.since + HOUR,
+            outcome=Outcome.FALSE_ALARM if n < 4 else Outcome.RESPONDED,
+        )
+        for n in range(1, 10)
+    ]  # fmt: skip
+    text = flat(told(with_weeks(incidents=cases)).text)
+
+    assert (
+        "Unkind 3 false alarms of 9: right in 67 %, likely 35 to 88 %. From a score of 5 of 25 on it would have" in text
+    )
+
+
+def test_charts_are_attached_by_the_name_that_the_page_calls_them_by():
+    week = with_weeks(*SOME)
+    found = {one.name: one for one in messages.pictures(week)}
+    message = told(week, drawn=dict.fromkeys([*found, "stray"], "UE5H"))
+    images = LexborHTMLParser(message.html).css("img")
+    mail = letter(notification("d", message=message), "w@practice.example", "m@practice.example")
+
+    assert set(message.images) == {"trend@wellheard", "ratings@wellheard"}
+    assert {f"cid:{name}" for name in message.images} == {node.attributes["src"] for node in images}
+    assert {node.attributes["alt"] for node in images} == {one.alt for one in found.values()}
+    assert "Elm Street: 0, 0, 0, 0, 3 mentions" in found["trend"].alt
+    assert b"multipart/related" in mail
+    assert b"Content-ID: <trend@wellheard>" in mail
+    assert mail == letter(notification("d", message=message), "w@practice.example", "m@practice.example")
+
+
+def test_without_charts_the_page_has_no_hole():
+    message = told(with_weeks(*SOME))
+
+    assert message.images == {}
+    assert "<img" not in message.html
+    assert messages.pictures(QUIET) == []
+
+
+def test_an_excerpt_is_as_long_as_the_inbox_may_have_it():
+    week = counted(said(1, "threat_to_staff", text="I will burn it down said Karen Doe", author="canary-author"))
+    masked, whole_text = (told(week, detail=detail) for detail in (Detail.REDACTED, Detail.FULL))
+
+    assert "> I will burn it down said [name]" in masked.text
+    assert "burn it down said [name]" in shown(masked)
+    assert "Karen Doe" in shown(whole_text)
+    assert "canary-author" not in whole(masked)
+    assert "burn" not in whole(told(week))
+
+
+def test_marketing_reads_first_what_was_said_and_risk_what_is_to_be_done():
+    marketing, risk = (
+        told(with_weeks(*SOME, incidents=[incident()]), inbox=name).text for name in ("marketing", "risk")
+    )
+
+    assert marketing.index("Ratings") < marketing.index("\nIncidents")
+    assert risk.index("\nIncidents") < risk.index("Ratings")
+
+
+def test_what_other_inboxes_are_told_is_counted_for_this_one():
+    mine = digest.cut(USUAL, inbox="marketing", sees={"brand_service_complaint"}.__contains__)
+    message = told(mine)
+
+    assert "other inboxes are told: 2 mentions, 2 new incidents, 2 still open." in flat(message.text)
+    assert "Threat to staff" not in message.text + shown(message)
+    assert message.data["data"]["elsewhere"] == {"at_risk": 2, "opened": 2, "unresolved": 2}
+
+
+def test_every_number_is_a_line_of_the_csv_and_the_parts_add_up():
+    lines = list(csv.DictReader(figures(USUAL).splitlines()))
+    of = {(one["table"], one["row"], one["figure"]): float(one["value"]) for one in lines}
+
+    assert of["whole", "all", "mentions"] == 7
+    for table in ("source", "location"):
+        assert sum(value for (name, _, figure), value in of.items() if (name, figure) == (table, "mentions")) == 7
+    assert of["period", "all", "median seconds to acknowledge"] == 3600
+    assert of["risk", "threat_to_staff", "mentions"] == 1
+
+
+# The assessment of a quarter's risks
+
+
+def assessed_quarter(**more: Any) -> digest.Register:
+    found = [said(n, NASTY, likelihood=0.9) for n in range(3)]
+    usual: dict[str, Any] = {
+        "mentions": [*found, said(9, "threat_to_staff")], "incidents": [incident(1), incident(2, drill=True)],
+        "owners": {"threat_to_staff": ("security", "risk"), "review_integrity": ("marketing",)}, "appetite": (6.0, 15.0),
+        "begun": WEEK.until - timedelta(days=300),
+    }  # fmt: skip
+    return digest.register(WEEK.until, **(usual | more))
+
+
+def assessed_message(found: digest.Register):
+    return assessment(found, organisation="Practice Hospital", timezone=CHICAGO, now=MONDAY, inbox="risk")
+
+
+def test_an_assessment_holds_the_register_the_map_and_what_was_not_seen():
+    message = assessed_message(assessed_quarter())
+    text = flat(message.text)
+
+    assert "2 of 3 classes of risk were seen: 2 at or above the level of 15" in text
+    assert "2. Threat to staff 1 0 15 (5 x 3) urgent security, risk" in text
+    assert "Not seen: Review manipulation" in text or "Not seen: Fake" in text
+    assert "1 drill was held." in text
+    assert "Seen once; 0 in the quarter before." in shown(message)
+    assert "wellheard digest --assessment --week 2026-W46" in text
+    assert Balanced(message.html).open == []
+    assert "canary" not in whole(message)
+
+
+def test_a_quarter_that_was_not_watched_has_no_trend_and_an_empty_one_says_so():
+    young = assessed_quarter(begun=WEEK.since)
+    empty = assessed_quarter(mentions=(), incidents=())
+
+    assert "the quarter before was not watched" in shown(assessed_message(young))
+    assert "No class of risk was seen" in assessed_message(empty).text
+    assert "No drill was held" in assessed_message(empty).text
+    assert list(csv.DictReader(register_table(young).splitlines()))[-1]["appetite"] == "not seen"
+    assert heat(assessed_quarter())["cells"] == {"5,4": [1], "5,3": [2]}

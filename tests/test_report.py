@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,12 +12,20 @@ from pathlib import Path
 import pytest
 
 from monitor import daemon, timing
-from monitor.pipeline import report
+from monitor.pipeline import Line
+from monitor.pipeline import report as in_time
 from monitor.store import outbox
 from tests.clock import Clock
 from tests.line import CONFIG, Bench
+from tests.store import add, found, fresh, said, threat
 
 DIGEST = '[digest]\nat = "sun 02:30"\ninboxes = ["marketing", "risk"]\n'
+
+
+def report(line: Line) -> int:
+    return asyncio.run(in_time(line))
+
+
 ZONES = ["America/Chicago", "Europe/Berlin", "Australia/Lord_Howe", "UTC"]
 """Sunday 02:30 does not exist or exists twice when most clocks change; Lord Howe's change by half an hour."""
 
@@ -111,3 +121,41 @@ def test_a_first_digest_comes_ahead_of_time_where_it_is_asked_for(
     bench.clock.set(datetime(2026, 3, 9, 13, 0, tzinfo=UTC))
     assert report(bench.line) == 1
     bench.line.close()
+
+
+def test_a_digest_carries_charts_and_the_same_in_every_channel(bench: Bench) -> None:
+    pytest.importorskip("matplotlib")
+    for _ in range(5):
+        add(bench.database, *(fresh(said(f"{bench.clock.now()}{n}", stars=4)) for n in range(3)), now=bench.clock.now())
+        bench.wait(weeks=1)
+    assert report(bench.line) == 2
+    with bench.database.read() as tx:
+        rows = outbox.listed(tx)
+
+    assert [list(one.message.images) for one in rows] == [["trend@wellheard"]] * 2
+    assert all('src="cid:trend@wellheard"' in one.message.html for one in rows)
+
+
+def test_a_digest_goes_out_without_charts_where_none_can_be_drawn(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(5):
+        add(bench.database, fresh(said(f"{bench.clock.now()}")), now=bench.clock.now())
+        bench.wait(weeks=1)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert report(bench.line) == 2
+    with bench.database.read() as tx:
+        assert [one.message.images for one in outbox.listed(tx)] == [{}, {}]
+
+
+def test_marketing_is_not_told_what_security_is_told(bench: Bench) -> None:
+    bench.wait(weeks=1)
+    add(bench.database, fresh(said("1", "canary-text"), found(threat())), now=bench.clock.now())
+    bench.wait(weeks=2)
+    assert report(bench.line) == 2
+    with bench.database.read() as tx:
+        told = {one.inbox: one.message for one in outbox.listed(tx)}
+
+    assert "Threat to staff" in told["risk"].text
+    assert "Threat to staff" not in told["marketing"].text
+    assert "other inboxes are told: 1 mention" in " ".join(told["marketing"].text.split())

@@ -124,7 +124,7 @@ def test_the_appetite_turns_a_score_into_a_level(score: float, level: Level) -> 
 
 def test_there_is_a_builtin_rule_for_each_class_and_people_in_danger_cannot_be_silenced() -> None:
     builtin = rules.builtin()
-    assert len(builtin) == 17
+    assert len(builtin) == 18
     assert {name for name, rule in builtin.items() if rule.unsilenceable} == {"threat_to_staff", "self_harm_crisis"}
     assert all(rule.ack_within for rule in builtin.values())
     assert builtin["brand_service_complaint"].count == 5

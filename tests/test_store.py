@@ -438,7 +438,7 @@ def test_the_long_lists_are_found_by_index_and_not_by_scanning(database: Databas
         "SELECT * FROM mentions WHERE NOT judged ORDER BY id LIMIT 500": "ix_mentions_unjudged",
         "SELECT * FROM mentions WHERE platform = 'p' AND external_id IN ('1', '2')": "uq_mentions_identity",
         "SELECT * FROM mentions WHERE platform = 'p' AND parent_id IN ('1')": "ix_mentions_parent",
-        "SELECT id FROM notifications WHERE sent_at IS NULL AND failed_at IS NULL AND due_at <= '2026'":
+        "SELECT id FROM notifications WHERE sent_at IS NULL AND failed_at IS NULL AND told_in IS NULL AND due_at <= '2026'":
             "ix_notifications_due",
         "SELECT * FROM sources WHERE active AND next_poll_at <= '2026' ORDER BY next_poll_at": "ix_sources_next_poll_at",
     }  # fmt: skip

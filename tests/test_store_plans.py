@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from monitor.model import Kind
-from monitor.store import Database, holds, incidents, mentions, outbox, sources
+from monitor.store import Database, holds, incidents, mentions, outbox, sources, tallies
 from monitor.store.mentions import Ends
 from tests.store import NOW
 
@@ -43,6 +43,10 @@ QUESTIONS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "the open incidents of rules": (lambda tx: incidents.of_rules(tx, ["r"]), "uq_incidents_unresolved"),
     "steps that are due": (lambda tx: incidents.due(tx, NOW, 9), "ix_incidents_due"),
     "matches in no incident": (lambda tx: incidents.loose(tx, "r", "g", NOW), "ix_matches_window"),
+    "the hours of a surge": (lambda tx: tallies.hours(tx, "r", "g", NOW), "sqlite_autoindex_tallies"),
+    "since when a group is counted": (lambda tx: tallies.first(tx, "r", "g"), "sqlite_autoindex_tallies"),
+    "what a surge has counted": (lambda tx: tallies.uncounted(tx, "r", [1, 2]), "matches"),
+    "the last incident of a group": (lambda tx: incidents.last_opened(tx, "r", "g", NOW), "ix_incidents_opened_at"),
     "notifications that are due": (
         lambda tx: outbox.claim(tx, NOW, lease="me", until=NOW, limit=9),
         "ix_notifications_due",

@@ -74,7 +74,7 @@ class Reading:
 
     def _reviews(self, walked: Iterable[tuple[Node, Node | None]]) -> Iterator[_Review]:
         """Each review once, however often the page repeats it."""
-        seen: set[tuple[str, ...]] = set()
+        seen: set[str] = set()
         for node, around in walked:
             if types(node) & REVIEWS and (len(node) > 2 or "@id" not in node):
                 ids = self._ids(node)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 from importlib.metadata import version
 
+from monitor.assess import opinion
 from monitor.assess.lexicon import RISKS, lexicon
+from monitor.assess.opinion import Opinion
 from monitor.assess.reading import Reading
 from monitor.assess.signals import Signals
 from monitor.assess.vader import emoji_in
 from monitor.model import Assessment, Mention
+from monitor.voice import Voice
 
-_VERSION = 2
+_VERSION = 3
 """Of the code in this package: raised when it judges otherwise, so that what is stored can be assessed again."""
 
 
@@ -29,33 +32,62 @@ class Assessor:
         brands: Sequence[str] = (),
         people: Sequence[str] = (),
         disabled: Collection[str] = (),
+        phrases: Mapping[str, Sequence[str]] | None = None,
+        unless: Mapping[str, Sequence[str]] | None = None,
+        voice: Voice | None = None,
     ) -> None:
         """`brands` and `people` are ours and no patient's; `disabled` names risks or single rules ("risk.rule").
+        `phrases` are the organisation's own signs of a risk, and what is in `unless` takes the meaning from its rules.
+        `voice` is the organisation's own policy for what it says itself.
 
         Raises ValueError where `disabled` names what is not there, or the lexicon cannot be read."""
         known = lexicon()
+        added = (dict(phrases or {}), dict(unless or {}))
+        if any(added):
+            known = known.extended(*added)
+        opinion.weights()  # read now, once, and not with the first mention
         ours = [name for name in dict.fromkeys((organisation, *brands)) if name]
+        self._unreliable = known.unreliable
         self._signals = Signals(known, brands=ours, people=people, disabled=disabled)
         self.name = f"wellheard-{_VERSION}/vader-{version('vaderSentiment')}/lexicon-{known.version}"
-        if ours or people or disabled:
-            asked = repr((ours, list(people), sorted(disabled))).encode("utf-8", "surrogatepass")
+        if ours or people or disabled or any(added):
+            said = (ours, list(people), sorted(disabled))
+            asked = repr((*said, *(sorted(one.items()) for one in added)) if any(added) else said).encode(
+                "utf-8", "surrogatepass"
+            )
             self.name += f"/{blake2b(asked, digest_size=3).hexdigest()}"
+        self._voice = voice
+        if voice is not None:
+            self.name += f"/{voice.name}"
 
     def assess(self, mention: Mention, parent: Mention | None = None) -> Assessment:
         """What there is to say of `mention`; `parent` is what it answers, where that is stored.
 
         Language and sentiment are the text's, or the title's where there is no text. Signals and themes are of both, and
         are looked for in any language: the rules are English, and a threat in English inside a text that is not should not
-        be missed. A title that only begins the text is not read again."""
-        text, title = mention.text, mention.title
-        if title and text and text.startswith(title.rstrip(".\u2026 ")):
-            title = ""
-        read = Reading(text, title)
-        said = read if not title or text.strip() else Reading(title)
+        be missed."""
+        read, said = _read(mention)
         lang = said.language(mention.lang)
-        sentiment = said.sentiment() if lang == "en" else _wordless(said) if lang is None else None
+        sentiment = opinion.weighed(said) if lang == "en" else _wordless(said) if lang is None else None
         signals, themes = self._signals.find(mention, read, parent, _mood(mention.stars, sentiment))
-        return Assessment(lang=lang, sentiment=sentiment, signals=signals, themes=themes, assessor=self.name)
+        if self._voice is not None and mention.ours:
+            signals += self._voice.signals(mention)
+        shown = tuple([theme for theme in themes if theme not in self._unreliable])
+        return Assessment(lang=lang, sentiment=sentiment, signals=signals, themes=shown, assessor=self.name)
+
+    def opinion(self, mention: Mention) -> Opinion | None:
+        """What `mention` thinks and which words say so, for whoever asks why; None where it is not English."""
+        _, said = _read(mention)
+        return opinion.opinion(said) if said.language(mention.lang) == "en" else None
+
+
+def _read(mention: Mention) -> tuple[Reading, Reading]:
+    """Text and title as one, and what of them has the sentiment. A title that only begins the text is not read again."""
+    text, title = mention.text, mention.title
+    if title and text and text.startswith(title.rstrip(".\u2026 ")):
+        title = ""
+    read = Reading(text, title)
+    return read, read if not title or text.strip() else Reading(title)
 
 
 def _wordless(said: Reading) -> float | None:
@@ -73,4 +105,4 @@ def _mood(stars: float | None, sentiment: float | None) -> float:
     return sentiment or 0.0
 
 
-__all__ = ["RISKS", "Assessor"]
+__all__ = ["RISKS", "Assessor", "Opinion"]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 
 from monitor.assess.phrases import Common, Index, Lists
@@ -83,13 +84,28 @@ class LexiconRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lexicon:
-    """All rules, the word lists they share, and the themes (name to phrases). `version` changes with any of them."""
+    """All rules, the word lists they share, and the themes (name to phrases), those that are too often wrong to be shown
+    among them. `version` changes with any of them."""
 
     rules: tuple[LexiconRule, ...]
     lists: Lists
     themes: Mapping[str, tuple[str, ...]]
+    unreliable: frozenset[str]
     common: Common = field(repr=False)
     version: str
+
+    def extended(self, own: Mapping[str, Sequence[str]], barred: Mapping[str, Sequence[str]]) -> Lexicon:
+        """The same with an organisation's phrases: `own` are signs of a risk, found as "RISK.own"; what is `barred` takes
+        the meaning from every rule of the risk, where it stands in the same sentence or beside it.
+
+        Raises ValueError for a risk that is not there and a phrase that cannot be read."""
+        if unknown := {*own, *barred} - set(RISKS):
+            raise ValueError(f"there is no risk {', '.join(sorted(unknown))}")
+        for phrase in chain.from_iterable((*own.values(), *barred.values())):
+            readable(phrase)
+        lists = {**self.lists, **{f"barred_{risk}": tuple(map(_plain, said)) for risk, said in barred.items()}}
+        rules = (*self.rules, *(_own_rule(self, risk, said) for risk, said in own.items() if said))
+        return replace(self, lists=lists, rules=tuple(_barred(rule) if rule.risk in barred else rule for rule in rules))
 
     def index(self, phrases: Iterable[tuple[str, int]]) -> Index:
         """Phrases with their tags, ready to be looked for."""
@@ -105,7 +121,7 @@ def lexicon() -> Lexicon:
     names = sorted((*RISKS, GUARD))
     risks = {name: folder.joinpath("risks", f"{name}.toml").read_text(encoding="utf-8") for name in names}
     digest = blake2b("\0".join((shared, themes, *risks.values())).encode(), digest_size=4).hexdigest()
-    words = tomllib.loads(shared)
+    words, about = tomllib.loads(shared), tomllib.loads(themes)
     lists: dict[str, Sequence[str]] = dict(words["lists"])
     rules: list[LexiconRule] = []
     for name, text in risks.items():
@@ -118,7 +134,8 @@ def lexicon() -> Lexicon:
     known = Lexicon(
         rules=tuple(rules),
         lists=lists,
-        themes={name: tuple(phrases) for name, phrases in tomllib.loads(themes)["themes"].items()},
+        themes={name: tuple(phrases) for name, phrases in about["themes"].items()},
+        unreliable=frozenset(about["unreliable"]),
         common={word: 2_000 / (rank + 5) for rank, word in enumerate(words["common"]["words"].split())},
         version=digest,
     )
@@ -167,6 +184,42 @@ def _together(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
     for one in conditions:
         lists[one.place] = (*lists.get(one.place, ()), *one.lists)
     return tuple(Condition(names, place) for place, names in lists.items())
+
+
+LONGEST_PHRASE = 12
+"""No phrase of an organisation has more words: each may be "or none", and every choice is a phrase of its own."""
+
+
+def readable(phrase: str) -> None:
+    """Raises ValueError where an organisation's phrase cannot be read: it names no word, or is too long."""
+    words = _plain(phrase).split()
+    if not 0 < len(words) <= LONGEST_PHRASE or "{" in phrase or "<" in phrase:
+        raise ValueError(f"the phrase {phrase[:60]!r} must be 1 to {LONGEST_PHRASE} words")
+    Index([(" ".join(words), 0)], {}, {})
+
+
+def _plain(phrase: str) -> str:
+    """In lower case, with the signs that part words as blanks, as texts are read."""
+    return phrase.lower().replace("\u2019", "'").replace("-", " ").strip()
+
+
+def _own_rule(known: Lexicon, risk: str, phrases: Sequence[str]) -> LexiconRule:
+    """The organisation's own phrases as a rule like those of the class."""
+    like = [rule for rule in known.rules if rule.risk == risk]
+    return LexiconRule(
+        id=f"{risk}.own",
+        risk=risk,
+        means="What the organisation itself calls a sign of this class.",
+        role=like[0].role,
+        find=tuple(map(_plain, phrases)),
+        impact=max(rule.impact for rule in like),
+        likelihood=0.5,
+        despite_guard=like[0].despite_guard,
+    )
+
+
+def _barred(rule: LexiconRule) -> LexiconRule:
+    return replace(rule, unless=_together((*rule.unless, Condition((f"barred_{rule.risk}",), "near"))))
 
 
 def _check(known: Lexicon) -> None:

@@ -7,7 +7,7 @@ depends on the text around it or on the organisation; the memo is bounded, whate
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain
 from operator import attrgetter, itemgetter
 
@@ -18,6 +18,9 @@ from monitor.assess.vader import Heard
 _REMEMBERED = 65_536
 _LONGEST_REMEMBERED = 32
 """The memo holds at most this many tokens of at most this many characters: some 30 MB."""
+
+_CLOSING = "\"')]\u201d\u2019"
+"""What may stand after the mark that ends a sentence."""
 
 _CHUNK = 48
 """A sentence longer than this many words counts as several: people forget full stops, and strangers may do so on purpose."""
@@ -106,10 +109,38 @@ class Reading:
         """VADER's compound score of the text, which should be English."""
         if len(self.text) > vader.LIMIT:
             return _VADER.compound(self.text)
-        heard: Sequence[Heard] = self._tokens
-        if not self.text.isascii() and any(map(_spelt, heard)):
-            heard = [word for token in self._tokens for word in token.spelt or (token,)]
-        return vader.compound(self.text, heard)
+        return vader.compound(self.text, self._heard())
+
+    def felt(self) -> vader.Felt:
+        """All that VADER finds in the text, the same score among it."""
+        if len(self.text) > vader.LIMIT:
+            return Reading(self.text[: vader.LIMIT]).felt()
+        return vader.felt(self.text, self._heard())
+
+    def hits(self) -> list[tuple[str, float]]:
+        """The words in which VADER finds a sentiment, and which."""
+        if len(self.text) > vader.LIMIT:
+            return Reading(self.text[: vader.LIMIT]).hits()
+        words = self._heard()
+        return [(words[i].lower, value) for i, value in vader.hits(words)]
+
+    def by_sentence(self) -> Iterator[Reading]:
+        """The sentences of the text, a line being at least one; of a long text the first."""
+        for line in self.text[: vader.LIMIT].splitlines():
+            said: list[str] = []
+            for token in line.split():
+                said.append(token)
+                if token.rstrip(_CLOSING).endswith((".", "!", "?")):
+                    yield Reading(" ".join(said))
+                    said = []
+            if said:
+                yield Reading(" ".join(said))
+
+    def _heard(self) -> Sequence[Heard]:
+        """The tokens, with emoji spelt out."""
+        if self.text.isascii() or not any(map(_spelt, self._tokens)):
+            return self._tokens
+        return [word for token in self._tokens for word in token.spelt or (token,)]
 
     @property
     def telling(self) -> bool:

@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from heapq import heappop, heappush
 from importlib.resources import files
 from itertools import chain, compress
+from math import sqrt
 from operator import attrgetter
+from typing import NamedTuple
 
 from vaderSentiment.vaderSentiment import (
     BOOSTER_DICT,
@@ -34,6 +36,23 @@ _LONGEST_REMEMBERED = 32
 
 _HIT, _TURN, _TURN_NEXT, _LOUD, _BUT = 1, 2, 4, 8, 16
 """What of a word calls for a second look: it has a valence, may turn one that follows, is upper case, is a "but"."""
+
+
+class Felt(NamedTuple):
+    """What VADER finds in a text, each -1 to 1: the compound score and how strong it is; then, as if there were no "but"
+    and no emphasis, what is good, what is bad and both, the last word that counts, and which shares of those words are bad
+    and good; how much it exclaims and asks. In a long text the shares tell what the compound, near -1 or 1, does not."""
+
+    compound: float = 0.0
+    strength: float = 0.0
+    praise: float = 0.0
+    blame: float = 0.0
+    both: float = 0.0
+    last: float = 0.0
+    bad: float = 0.0
+    good: float = 0.0
+    exclaimed: float = 0.0
+    asked: float = 0.0
 
 
 class Heard:
@@ -162,8 +181,43 @@ def compound(text: str, words: Sequence[Heard]) -> float:
     return _compound(values, _emphasis(text)) if values else 0.0
 
 
+def felt(text: str, words: Sequence[Heard]) -> Felt:
+    """The same, and what it is made of."""
+    values, positions, but = _hits(words)
+    exclaimed, asked = min(text.count("!"), 4) / 4, min(text.count("?"), 4) / 4
+    if not values:
+        return Felt(exclaimed=exclaimed, asked=asked) if exclaimed or asked else _NOTHING
+    whole, last, count = sum(values), values[-1] / 4, len(values)
+    kind = [value for value in values if value > 0]
+    praise, good = sum(kind), len(kind) / count
+    blame = whole - praise
+    if but >= 0:
+        _contrast(but, positions, values)
+    score = _compound(values, _emphasis(text))
+    spread = (praise / sqrt(praise * praise + 15), blame / sqrt(blame * blame + 15), whole / sqrt(whole * whole + 15))
+    return Felt(score, abs(score), *spread, last, 1 - good, good, exclaimed, asked)
+
+
+_NOTHING = Felt()
+
+
+def hits(words: Sequence[Heard]) -> list[tuple[int, float]]:
+    """The words that have a sentiment other than 0, by number, with it."""
+    values, positions, _ = _hits(words)
+    return list(zip(positions, values, strict=True))
+
+
 def _values(words: Sequence[Heard]) -> list[float]:
-    """The sentiments of the words that have one other than 0. Most hits stand alone: nothing near could change them."""
+    """The sentiments of the words that have one other than 0."""
+    values, positions, but = _hits(words)
+    if but >= 0:
+        _contrast(but, positions, values)
+    return values
+
+
+def _hits(words: Sequence[Heard]) -> tuple[list[float], list[int], int]:
+    """The sentiments other than 0, which words have them, and the first "but", -1 where there is none. Most hits stand
+    alone: nothing near could change them."""
     values: list[float] = []
     positions: list[int] = []
     around: tuple[list[Heard], bool] | None = None
@@ -185,9 +239,7 @@ def _values(words: Sequence[Heard]) -> list[float]:
         if value:
             values.append(value)
             positions.append(i)
-    if but >= 0:
-        _contrast(but, positions, values)
-    return values
+    return values, positions, but
 
 
 def _around(words: Sequence[Heard]) -> tuple[list[Heard], bool]:

@@ -12,12 +12,14 @@ class DeliveryError(Exception):
     """A notification that was not taken. The sentence names the channel's host and what to do; never a recipient, the
     path of an address, a secret, or what the other side wrote.
 
-    `permanent`: trying again cannot help, a person must. `wait`: how long the other side asked for patience.
+    `permanent`: trying again cannot help, a person must. `gone`: the recipient itself does not exist any more, so that
+    nothing else need be sent there. `wait`: how long the other side asked for patience.
     """
 
-    def __init__(self, message: str, *, permanent: bool, wait: timedelta | None = None) -> None:
+    def __init__(self, message: str, *, permanent: bool, wait: timedelta | None = None, gone: bool = False) -> None:
         super().__init__(message)
         self.permanent = permanent
+        self.gone = gone
         self.wait = wait
 
 

@@ -23,6 +23,8 @@ from monitor.model import Notification
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 _FAREWELL = 2.0
+_NOBODY = re.compile(r"^55[0-9] 5\.1\.[0-9]+$|^55[0-9] 5\.2\.1$|^55[013]$")
+"""The mailbox does not exist or is switched off (RFC 3463): not one that is full, nor a server that does not like us."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,9 @@ _REFUSED: dict[type[Exception], str] = {
 def _refusal(host: str, what: str, code: int, message: str) -> DeliveryError:
     """4yz: try again. 5yz: do not, except for 5.4.4, which is the server's own trouble with a name (RFC 3463)."""
     said = _said(code, message)
-    return DeliveryError(f"{host} refused {what}: {said}", permanent=code >= 500 and not said.endswith(" 5.4.4"))
+    permanent = code >= 500 and not said.endswith(" 5.4.4")
+    gone = permanent and what == "the recipient" and _NOBODY.search(said) is not None
+    return DeliveryError(f"{host} refused {what}: {said}", permanent=permanent, gone=gone)
 
 
 def _said(code: int, message: str) -> str:

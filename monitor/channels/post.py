@@ -87,5 +87,8 @@ def refusal(there: str, status: int, patience: timedelta | None = None) -> Deliv
         sentence = _SENTENCES.get(status, "failed" if status >= 500 else "refused the message")
     passing = status in _TRANSIENT or status >= 500
     return DeliveryError(
-        f"{there} {sentence} (HTTP {status})", permanent=not passing, wait=patience if passing else None
+        f"{there} {sentence} (HTTP {status})",
+        permanent=not passing,
+        wait=patience if passing else None,
+        gone=status == 410,
     )

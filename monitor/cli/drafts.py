@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 import click
 
+from monitor import voice
 from monitor.cli.findings import finding
 from monitor.cli.frame import DONE, FAILED, Asked, command, now
 from monitor.config import Config
@@ -17,7 +18,6 @@ from monitor.messages.advice import Severity
 from monitor.messages.answers import Answer, answer, for_draft, situation
 from monitor.model import Kind, Mention
 from monitor.pipeline.line import assessor
-from monitor.rules import Appetite
 
 SAFER: Mapping[str, str] = {
     risk: answer(for_draft(risk)).text
@@ -49,8 +49,8 @@ def lint(asked: Asked, file: TextIO, *, review: TextIO | None, reviewer: str | N
         raise click.UsageError("the draft is empty")
     draft = _Draft(config, text, review.read() if review else "", reviewer, moment=now(), post=post)
     rows = draft.rows()
-    if draft.lang != _ENGLISH:
-        click.echo(f"note: {_unread(draft.lang)}", err=True)
+    if draft.lang not in {_ENGLISH, None}:
+        click.echo(f"note: {_UNREAD.format(draft.lang)}", err=True)
     if asked.json:
         asked.lines(rows)
     else:
@@ -58,9 +58,7 @@ def lint(asked: Asked, file: TextIO, *, review: TextIO | None, reviewer: str | N
     return FAILED if any(row["must_not_be_posted"] for row in rows) else DONE
 
 
-def _unread(lang: str | None) -> str:
-    known = f"reads as {lang!r}" if lang else "is in no language that could be told"
-    return f"the draft {known}, and the rules read English: little can be found in it; have a person read it twice"
+_UNREAD = "the draft reads as {!r}, and the rules read English: little can be found in it; let a second person read it"
 
 
 class _Draft:
@@ -69,7 +67,7 @@ class _Draft:
     def __init__(
         self, config: Config, text: str, review: str, reviewer: str | None, *, moment: datetime, post: bool
     ) -> None:
-        self.appetite = Appetite(config.appetite.notify, config.appetite.urgent)
+        self.config = config
         self.parent: Mention | None = None
         if review or reviewer:
             self.parent = Mention(
@@ -94,11 +92,14 @@ class _Draft:
         for one in self.found.signals:
             may = self.answer(one.risk)
             more = {"safer": may.text, "situation": may.situation, "first": may.first}
-            rows.append(finding(self.said, one, self.parent, self.appetite) | more)
+            rows.append(finding(self.said, one, self.parent, self.config) | more)
         return rows
 
     def answer(self, risk: str) -> Answer:
-        """What to write instead: by the review where there is one, unless what was found says more."""
+        """What to write instead: by the review where there is one, unless what was found says more. What only breaks our
+        own policy is mended where it stands."""
+        if risk == voice.RISK:
+            return Answer("", "")
         own = for_draft(risk)
         fits = self.situation if self.situation and own in {"any", "complaint"} else own
         return answer(fits, self.lang)
@@ -108,6 +109,9 @@ def _tell(asked: Asked, draft: _Draft, rows: Sequence[Mapping[str, Any]]) -> Non
     screen = asked.screen()
     if not rows:
         screen.text("Nothing was found. That is no approval: a person decides what is posted.")
+        if draft.lang not in {_ENGLISH, None}:
+            screen.heading("Safe, for example")
+            screen.text(draft.answer("").text, indent=3)
         return
     screen.heading(**_verdict(rows))
     screen.quote(draft.said.text, [(row["start"], row["end"]) for row in rows])
@@ -121,8 +125,10 @@ def _tell(asked: Asked, draft: _Draft, rows: Sequence[Mapping[str, Any]]) -> Non
         screen.heading("Before anybody answers")
         for sentence in first:
             screen.text(sentence, indent=3)
-    screen.heading("Safer, for example")
-    for safer in dict.fromkeys(row["safer"] for row in rows):
+    safe = dict.fromkeys(row["safer"] for row in rows if row["safer"])
+    if safe:
+        screen.heading("Safer, for example")
+    for safer in safe:
         screen.text(safer, indent=3)
     sys.stdout.flush()
 

@@ -14,6 +14,7 @@ from monitor.cli.frame import DONE, FAILED, Asked, command, opened
 from monitor.cli.screen import Column, Screen
 from monitor.cli.story import Story, by_beginning, conditions, means, points_at
 from monitor.cli.typed import Id
+from monitor.clocks import correction_due_at
 from monitor.messages import wording
 from monitor.model import Incident, Notification, Rule, Signal, State, Stored
 from monitor.pipeline import Line
@@ -22,6 +23,9 @@ from monitor.store import Transaction, incidents, mentions, outbox, sources
 
 _SHOWN = 20
 """Mentions of an incident that are shown to people; the others are counted."""
+
+_CARRIERS = 8
+"""Words that carried a sentiment, the heaviest: the others move little."""
 
 _SENT = (
     Column("id"),
@@ -128,6 +132,7 @@ def _head(screen: Screen, one: Incident) -> None:
     screen.facts(
         [
             ("rule", one.rule), ("rated", rated), ("opened", screen.at(one.opened_at)),
+            ("correct by", _correction(screen, one)),
             ("acknowledge by", due if one.state is State.OPEN else None),
             ("acknowledged", one.acked_at and screen.at(one.acked_at)),
             ("resolved", one.resolved_at and f"{screen.at(one.resolved_at)}{_as(one)}"),
@@ -138,6 +143,13 @@ def _head(screen: Screen, one: Incident) -> None:
         ],
         indent=2,
     )  # fmt: skip
+
+
+def _correction(screen: Screen, one: Incident) -> str | None:
+    due = correction_due_at(one)
+    if due is None or one.state is State.RESOLVED:
+        return None
+    return f"{screen.at(due)} ({screen.due(due)}): 30 days from its detection, 45 CFR 160.404; counsel confirms it"
 
 
 def _as(one: Incident) -> str:
@@ -159,7 +171,7 @@ def _brief(screen: Screen, story: Story, one: Stored) -> None:
     who = " · ".join(part for part in (_what(one), screen.at(said.published_at), said.author or "") if part)
     screen.facts([(f"#{one.id}", who)], indent=2)
     _words(screen, one, limit=600)
-    screen.facts([("link", said.url)], indent=6)
+    screen.facts([("link", said.url), ("still up", _up(screen, story, one))], indent=6)
     if not story.chain:
         screen.facts([("shows", risk) for risk in _heaviest(one)], indent=6)
     else:
@@ -169,6 +181,16 @@ def _brief(screen: Screen, story: Story, one: Stored) -> None:
         polled = f", polled {screen.at(known.polled_at)}" if known and known.polled_at else ""
         screen.facts([("source", f"{one.source} ({story.state(one.source)}{polled})"),
                       ("first seen", screen.at(one.first_seen_at))], indent=6)  # fmt: skip
+
+
+def _up(screen: Screen, story: Story, one: Stored) -> str | None:
+    """Whether what we said and must take down is still there; None for what nobody needs to take down."""
+    if not story.must_go(one):
+        return None
+    if one.gone_at is not None:
+        return f"no, gone since {screen.at(one.gone_at)}"
+    seen_at = story.seen_at(one)
+    return f"yes, last seen {screen.at(seen_at)}" if seen_at else "yes"
 
 
 def _what(one: Stored) -> str:
@@ -224,7 +246,7 @@ def _show_mention(screen: Screen, story: Story, one: Stored) -> None:
     screen.facts(
         [
             ("author", said.author), ("link", said.url), ("published", screen.at(said.published_at)),
-            ("first seen", screen.at(one.first_seen_at)), ("source", f"{one.source} ({story.state(one.source)})"),
+            ("first seen", screen.at(one.first_seen_at)), ("still up", _up(screen, story, one)), ("source", f"{one.source} ({story.state(one.source)})"),
             ("last poll", known and known.polled_at and screen.at(known.polled_at)),
             ("source fails with", known and known.error), ("id there", said.external_id), ("answers", said.parent_id),
             ("topics", ", ".join(one.topics) or None), ("labels", dict(one.labels)),
@@ -233,14 +255,29 @@ def _show_mention(screen: Screen, story: Story, one: Stored) -> None:
         indent=2,
     )  # fmt: skip
     screen.heading("What was found in it")
-    mood = "could not be read" if found.sentiment is None else f"{found.sentiment:+.2f} (-1 to 1)"
-    screen.facts([("by", found.assessor), ("language", found.lang), ("sentiment", mood),
-                  ("themes", list(found.themes))], indent=2)  # fmt: skip
+    screen.facts([("by", found.assessor), ("language", found.lang), *_mood(story, one), ("themes", list(found.themes))],
+                 indent=2)  # fmt: skip
     for signal in found.signals:
         _show_signal(screen, one, signal)
     if not found.signals:
         screen.text("no risk", indent=2)
     _show_decisions(screen, story, one)
+
+
+def _mood(story: Story, one: Stored) -> list[tuple[str, object]]:
+    """The sentiment with what carried it, as the assessor of today weighs the words."""
+    said = one.assessment.sentiment
+    facts: list[tuple[str, object]] = [
+        ("sentiment", "could not be read" if said is None else f"{said:+.2f} (-1 to 1)"),
+        ("with the stars", f"{one.mood:+.2f}" if one.mood is not None and one.mention.stars is not None else None),
+        ("at odds", "stars and words strongly disagree" if one.at_odds else None),
+    ]
+    why = story.line.assessor.opinion(one.mention)
+    if why is None:
+        return facts
+    words = [f"{word} {share:+.0%}" for word, share in why.words[:_CARRIERS]]
+    return [*facts, ("which is", f"{why.name}, {why.confidence:.0%} sure; VADER alone {why.compound:+.2f}"),
+            ("carried by", ", ".join(words) or None)]  # fmt: skip
 
 
 def _show_decisions(screen: Screen, story: Story, one: Stored) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -18,6 +19,7 @@ from monitor.cli.screen import Column, Screen, many, progress, short
 from monitor.cli.typed import Span, known
 from monitor.config.reading import RISKS
 from monitor.messages import lasting
+from monitor.messages.sheet import sheet
 from monitor.model import Incident, State, Stored
 from monitor.store import Transaction, incidents, log, mentions, outbox, sources
 from monitor.topics import Hit, QueryError, Topics, parse
@@ -33,6 +35,15 @@ _MENTIONS = (
     Column("risks", "classes", least=76, most=20),
     Column("text", fills=True),
 )
+_SPREAD_MENTIONS = (
+    "id", "platform", "source", "kind", "ours", "location", "published_at", "first_seen_at", "stars", "sentiment", "lang",
+    "risk_score", "risks", "themes", "incidents", "author", "title", "text", "url", "engagement", "audience", "version",
+    "history", "gone_at",
+)  # fmt: skip
+_SPREAD_INCIDENTS = (
+    "id", "rule", "risk", "level", "group", "state", "impact", "likelihood", "mention_count", "opened_at", "ack_due_at",
+    "acked_at", "resolved_at", "outcome", "assignee", "inboxes", "note", "drill",
+)  # fmt: skip
 _INCIDENTS = (
     Column("id", right=True),
     Column("level"),
@@ -64,8 +75,17 @@ _DELIVERIES = (
 @click.option("--sort", "order", type=click.Choice(["risk", "new", "reach"]), default="new", show_default=True,
               help="The riskiest, the newest or the most widely read first; risk leaves out what shows none.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True, help="At most so many.")
+@click.option("--csv", "as_csv", is_flag=True, help="As CSV, for a spreadsheet.")
 def list_mentions(
-    asked: Asked, query: str | None, *, since: timedelta, risk: str | None, source: str | None, order: str, limit: int
+    asked: Asked,
+    query: str | None,
+    *,
+    since: timedelta,
+    risk: str | None,
+    source: str | None,
+    order: str,
+    limit: int,
+    as_csv: bool,
 ) -> int:
     """List stored mentions.
 
@@ -82,6 +102,8 @@ def list_mentions(
             shown = [one for one, _ in islice(_matching(found, topics), limit + 1)]
         parts = mentions.incidents_of(tx, [one.id for one in shown])
         rows = [shapes.mention(one, parts.get(one.id, ())) for one in shown[:limit]]
+    if as_csv:
+        return _spread(_SPREAD_MENTIONS, map(_flat, rows))
     if asked.json:
         asked.lines(rows)
         return DONE
@@ -92,6 +114,16 @@ def list_mentions(
     if len(shown) > limit:
         screen.text(f"The first {limit} are shown; --limit shows more.", style="dim")
     return DONE
+
+
+def _spread(head: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
+    sys.stdout.write(sheet(head, ([row[name] for name in head] for row in rows)).replace("\r\n", "\n"))
+    return DONE
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A mention for a spreadsheet: lists of one word each, and its location in a column of its own."""
+    return {**row, "risks": sorted({one["risk"] for one in row["signals"]}), "location": row["labels"].get("location")}
 
 
 def _on_one_line(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,11 +204,14 @@ def _matched(one: Stored, hits: Sequence[Hit]) -> dict[str, Any]:
 @command("incidents")
 @click.option("--state", type=click.Choice([*(one.value for one in State), "unresolved", "all"]), default="unresolved",
               show_default=True, help="Only those in this state.")  # fmt: skip
-def list_incidents(asked: Asked, *, state: str) -> int:
+@click.option("--csv", "as_csv", is_flag=True, help="As CSV, for a spreadsheet.")
+def list_incidents(asked: Asked, *, state: str, as_csv: bool) -> int:
     """List incidents, the newest first."""
     states = {"all": list(State), "unresolved": [State.OPEN, State.ACKED]}.get(state) or [State(state)]
     with opened(asked) as line, line.database.read() as tx:
         found = incidents.listed(tx, states)
+        if as_csv:
+            return _spread(_SPREAD_INCIDENTS, map(shapes.incident, found))
         if asked.json:
             asked.lines(shapes.incident(one, brief(tx, one)) for one in found)
             return DONE
@@ -202,7 +237,7 @@ def _ack(one: Incident, screen: Screen) -> str | None:
 
 
 @command("deliveries")
-@click.option("--state", type=click.Choice(["due", "sent", "failed"]), help="Only those in this state.")
+@click.option("--state", type=click.Choice(["due", "withheld", "sent", "failed"]), help="Only those in this state.")
 @click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True, help="At most so many.")
 def deliveries(asked: Asked, *, state: str | None, limit: int) -> int:
     """List what was or is to be sent.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from monitor import voice
 from monitor.cli.story import means
-from monitor.messages.advice import Severity, advice, severity
+from monitor.config import Config
+from monitor.messages.advice import Advice, Severity, advice, severity
 from monitor.model import Mention, Signal
-from monitor.rules import Appetite
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 _ADDED = 12
@@ -16,10 +17,10 @@ _TELLING = 4
 """Words shorter than this add nothing, unless they are numbers or names."""
 
 
-def finding(said: Mention, one: Signal, parent: Mention | None, appetite: Appetite) -> dict[str, Any]:
+def finding(said: Mention, one: Signal, parent: Mention | None, config: Config) -> dict[str, Any]:
     """A finding for machines; `adds` are the words that what we answer does not have, None where that is not known."""
-    grade = graded(one, appetite)
-    told = advice(one.risk, one.rule)
+    grade = graded(one, config)
+    told = advised(one, config)
     return {
         "severity": grade.value,
         "risk": one.risk,
@@ -39,9 +40,16 @@ def finding(said: Mention, one: Signal, parent: Mention | None, appetite: Appeti
     }
 
 
-def graded(one: Signal, appetite: Appetite) -> Severity:
+def graded(one: Signal, config: Config) -> Severity:
     """How severe a finding is for this organisation."""
-    return severity(one.score, notify=appetite.notify, urgent=appetite.urgent)
+    return severity(one.score, notify=config.appetite.notify, urgent=config.appetite.urgent)
+
+
+def advised(one: Signal, config: Config) -> Advice:
+    """Why a finding matters and what to do; what breaks the organisation's own policy is mended as that says."""
+    told = advice(one.risk, one.rule)
+    policy = config.voice.get(one.rule.partition(".")[2]) if one.risk == voice.RISK else None
+    return told if policy is None else told._replace(do=policy.policy(config.topics).remedy)
 
 
 def says(said: Mention, one: Signal) -> str:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 import click
 
 from monitor import log
-from monitor.cli import check, connecting, data, drafts, explain, find, holds, run, sources, work
+from monitor.cli import catalogue, check, connecting, data, digests, drafts, explain, find, holds, run, sources, work
 from monitor.cli.frame import DONE, FAILED, MISCONFIGURED, TRY_LATER
 from monitor.config import ConfigError
 from monitor.pipeline.work import NotPossible
@@ -20,7 +20,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     "Incidents": ("incidents", "show", "explain", "ack", "assign", "resolve", "silence", "silences", "unsilence"),
     "Mentions": ("mentions", "topics", "import", "rescore"),
     "Messages": ("deliveries", "replay", "digest"),
-    "Drafts": ("lint",),
+    "Drafts": ("lint", "audit"),
     "Sources": ("connect", "sources", "poll", "connectors"),
     "Keeping": ("retention", "hold", "holds", "release", "verify-log", "db"),
 }
@@ -48,7 +48,7 @@ def wellheard() -> None:
     """Wellheard hears what is said in public about a healthcare organisation, and tells the right people in time."""
 
 
-for _module in (run, check, find, explain, work, drafts, connecting, sources, holds, data):
+for _module in (run, check, find, explain, work, digests, drafts, catalogue, connecting, sources, holds, data):
     for _command in _module.COMMANDS:
         wellheard.add_command(_command)
 

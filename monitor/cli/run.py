@@ -75,7 +75,7 @@ async def _once(asked: Asked, config: Config) -> int:
         with progress("rechecking"):
             rechecked = await recheck_due(line)
         await line.run(judge, line)
-        await line.run(report, line)
+        await report(line)
         with progress("sending"):
             tried = await deliver_all(line)
         await line.run(retain, line)

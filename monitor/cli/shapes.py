@@ -40,6 +40,8 @@ def mention(one: Stored, incidents: Sequence[int] = ()) -> dict[str, Any]:
         "topics": list(one.topics),
         "labels": dict(one.labels),
         "sentiment": found.sentiment,
+        "mood": one.mood,
+        "at_odds": one.at_odds,
         "themes": list(found.themes),
         "signals": [signal(one) for one in found.signals],
         "risk_score": round(found.risk_score, 2),
@@ -136,6 +138,12 @@ def connector(name: str, access: Access) -> dict[str, Any]:
     }
 
 
+def _standing(one: Notification) -> str:
+    if one.sent_at or one.failed_at:
+        return "sent" if one.sent_at else "failed"
+    return "told" if one.told_in else "withheld" if one.withheld else "due"
+
+
 def notification(one: Notification) -> dict[str, Any]:
     """A notification and what became of it."""
     return {
@@ -145,7 +153,7 @@ def notification(one: Notification) -> dict[str, Any]:
         "inbox": one.inbox,
         "channel": one.channel,
         "recipient": one.recipient,
-        "state": "sent" if one.sent_at else "failed" if one.failed_at else "due",
+        "state": _standing(one),
         "attempts": one.attempts,
         "created_at": one.created_at,
         "due_at": one.due_at,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
+from monitor import campaign, profile
 from monitor.assess.lexicon import lexicon
 from monitor.cli import shapes, timeline
 from monitor.cli.sources import state_of
+from monitor.clocks import correction_due_at
 from monitor.messages import lasting
 from monitor.model import Incident, Notification, Rule, Signal, Stored
 from monitor.pipeline import Line
+from monitor.rules import MUST_GO
 from monitor.store import Transaction, incidents, mentions, outbox, sources
 
 
@@ -49,11 +54,15 @@ class Story:
 
     def _mention(self, one: Stored, of: Sequence[int]) -> dict[str, Any]:
         facts = shapes.mention(one, of)
+        if self.must_go(one):
+            facts |= {"still_up": one.gone_at is None, "last_seen_at": self.seen_at(one)}
         if self.chain:
             known = sources.one(self.tx, one.source)
+            why = self.line.assessor.opinion(one.mention)
             facts |= {
                 "signals": [_signal(one, found) for found in one.assessment.signals],
                 "assessor": one.assessment.assessor,
+                "opinion": why and asdict(why),
                 "matched_rules": self.matched(one),
                 "versions": [{"version": number, "until": at} for number, at in mentions.told(self.tx, one.id)],
                 "source_facts": shapes.source(one.source, one.platform, self.state(one.source), known),
@@ -63,6 +72,7 @@ class Story:
     def _decided(self, one: Incident) -> dict[str, Any]:
         sent = outbox.listed(self.tx, incident_id=one.id)
         return {
+            "correction_due_at": correction_due_at(one),
             "rule_facts": conditions(self.line.rules.get(one.rule)),
             "timeline": [shapes.logged(link) for link in timeline.of_incident(self.tx, one.id)],
             "deliveries": [shapes.notification(found) for found in sent],
@@ -78,6 +88,16 @@ class Story:
         """The rules whose conditions the mention meets, and the incident that it went into, if there was one."""
         found = incidents.rules_of(self.tx, one.id)
         return [{"rule": rule, "group": group, "incident": incident} for rule, group, incident in found]
+
+    def must_go(self, one: Stored) -> bool:
+        """Whether we said it ourselves and it was told as something that must be taken down."""
+        return one.mention.ours and any(
+            match["rule"] in MUST_GO and match["incident"] is not None for match in self.matched(one)
+        )
+
+    def seen_at(self, one: Stored) -> datetime | None:
+        """When it was last known to be on its platform."""
+        return mentions.seen(self.tx, [one.id]).get(one.id)
 
     def state(self, source: str) -> str:
         """How a source is doing."""
@@ -111,7 +131,15 @@ def points_at(one: Stored, found: Signal) -> str:
 
 
 def means(rule: str) -> str | None:
-    """What a rule of the lexicon looks for, in words; None for one that this version does not have."""
+    """What a rule of the lexicon or of the organisation's own policy looks for, in words; None for one that this version
+    does not have."""
+    if rule.startswith(profile.RULE):
+        return profile.means(rule)
+    if rule == campaign.RULE:
+        return campaign.MEANS
+    policy = rule.removeprefix("voice.")
+    if policy != rule:
+        return f"Does not keep to [voice.{policy}], a rule of your own policy."
     return next((known.means for known in lexicon().rules if known.id == rule), None)
 
 

@@ -80,4 +80,6 @@ _SENTENCES: Mapping[str, Callable[[_Detail], str]] = {
     "delayed": lambda detail: f"not sent yet: {_way(detail)}, attempt {detail.get('attempt')}: {detail.get('error')}",
     "failed": lambda detail: f"given up: {_way(detail)}, attempt {detail.get('attempt')}: {detail.get('error')}",
     "replayed": lambda _: "to be sent again",
+    "taken_down": lambda detail: f"no longer on its platform: mention {detail.get('mention')}",
+    "up_again": lambda detail: f"on its platform again: mention {detail.get('mention')}",
 }

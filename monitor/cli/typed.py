@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from getpass import getuser
 from typing import Any
@@ -31,6 +31,24 @@ class Span(click.ParamType[timedelta]):
             return _SPANS.validate_python(value)
         except ValidationError:
             self.fail(f"{value!r} is not a duration; write for example 15m, 2h or 7d", param, ctx)
+
+
+class Since(click.ParamType[datetime]):
+    """A date such as 2014-01-31, the start of that day in UTC, or a duration such as 90d, counted back from now."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            return datetime.combine(date.fromisoformat(value), time(), UTC)
+        except ValueError:
+            pass
+        try:
+            return datetime.now(UTC) - _SPANS.validate_python(value)
+        except (ValidationError, OverflowError):
+            self.fail(f"{value!r} is no date; write for example 2014-01-31, or a duration such as 90d", param, ctx)
 
 
 class Id(click.ParamType[int]):

@@ -1,21 +1,16 @@
-"""Commands with which people work: ack, assign, resolve, silence, unsilence, replay, digest."""
+"""Commands with which people work: ack, assign, resolve, silence, unsilence, replay."""
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
-from pathlib import Path
 
 import click
 
-from monitor import timing
 from monitor.cli.frame import DONE, Asked, command, opened
-from monitor.cli.screen import progress
 from monitor.cli.story import by_beginning
 from monitor.cli.typed import BY, NOTE, Id, Name, Span, Words
-from monitor.model import Incident, Message, Outcome, State
+from monitor.model import Incident, Outcome, State
 from monitor.pipeline import Line, work
-from monitor.pipeline.report import numbers, render, send
 from monitor.store import incidents
 
 
@@ -117,44 +112,4 @@ def replay(asked: Asked, notification: str, *, by: str) -> int:
     return DONE
 
 
-@command("digest")
-@click.option("--week", metavar="WEEK", help="An ISO week such as 2026-W46; default is the last whole one.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write it into this folder.")
-@click.option("--send", "sending", is_flag=True, help="Put it into the outbox of the digest's inboxes.")
-def digest(asked: Asked, *, week: str | None, out: Path | None, sending: bool) -> int:
-    """Render the digest of a week, or send it."""
-    with opened(asked) as line:
-        config, moment = line.config, line.now()
-        last = timing.week_of(moment - timedelta(days=7), config.timezone)
-        try:
-            period = timing.week(week, config.timezone) if week else last
-        except ValueError as error:
-            raise click.UsageError(str(error)) from None
-        with progress("counting"), line.database.read() as tx:
-            found = numbers(tx, period, moment)
-        if sending:
-            added = send(line, found, moment)
-            told = (
-                f"{added} notifications written; the daemon sends them" if added else "was written before: nothing new"
-            )
-            asked.say(f"digest {period.name}: {told}", period=period.name, notifications=added)
-            return DONE
-        inbox = next(iter(config.digest.inboxes), next(iter(config.inboxes)))
-        message = render(line, found, inbox, moment)
-    _put(asked, message, period.name, out)
-    return DONE
-
-
-def _put(asked: Asked, message: Message, period: str, out: Path | None) -> None:
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        for suffix, body in (("html", message.html), ("txt", message.text)):
-            (out / f"digest-{period}.{suffix}").write_text(body, encoding="utf-8")
-        asked.say(f"digest-{period}.html and .txt are in {out}", period=period, folder=str(out))
-    elif asked.json:
-        asked.lines([message.data])
-    else:
-        sys.stdout.write(message.text if message.text.endswith("\n") else f"{message.text}\n")
-
-
-COMMANDS = (ack, assign, resolve, silence, unsilence, replay, digest)
+COMMANDS = (ack, assign, resolve, silence, unsilence, replay)

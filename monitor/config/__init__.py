@@ -15,6 +15,7 @@ from monitor.config.models import (
     Smtp,
     Source,
     Topic,
+    VoicePolicy,
     Webhook,
     keys,
 )
@@ -23,5 +24,5 @@ from monitor.config.values import Weekly
 
 __all__ = [
     "FALLBACK", "RISKS", "SECTIONS", "Appetite", "Chat", "Config", "ConfigError", "DigestConfig", "Inbox", "Mistake",
-    "Network", "Retention", "RiskOverride", "Smtp", "Source", "Topic", "Webhook", "Weekly", "keys", "load",
+    "Network", "Retention", "RiskOverride", "Smtp", "Source", "Topic", "VoicePolicy", "Webhook", "Weekly", "keys", "load",
 ]  # fmt: skip

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+from monitor.assess.lexicon import lexicon
 from monitor.config.findings import Finding, Names, nobody, unknown
 from monitor.config.inboxes import inbox_findings
 from monitor.config.mistakes import Loc
 from monitor.config.models import Config, Source
 from monitor.config.rules import rule_findings
 from monitor.config.smtp import smtp_findings
+from monitor.config.voice import voice_findings
 from monitor.connector import Access
 
 _SHORTEST = timedelta(seconds=30)
@@ -29,6 +31,7 @@ def findings(config: Config, there: Names, access: Callable[[str], Access | None
     yield from inbox_findings(config, there)
     yield from smtp_findings(config)
     yield from rule_findings(config, there)
+    yield from voice_findings(config, there)
     yield from _appetite(config)
     yield from _risks(config, there)
     if "digest" in config.model_fields_set:  # by default it goes to the two inboxes that are missed anyway
@@ -81,3 +84,7 @@ def _risks(config: Config, there: Names) -> Iterator[Finding]:
         yield from nobody(("risks", risk, "inboxes"), override.inboxes or (), there)
         if risk not in there.risks:
             yield unknown(("risks", risk), "risk class", risk, there.risks)
+        ids = frozenset(rule.id for rule in lexicon().rules if rule.risk == risk)
+        for index, rule in enumerate(override.without):
+            if rule not in ids:
+                yield unknown(("risks", risk, "without", index), "rule of this class", rule, ids)

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+from monitor.channels.extra import unusable
 from monitor.config.addresses import is_named, split
-from monitor.config.findings import Finding, Names, unreachable
+from monitor.config.findings import Finding, Names, unknown, unreachable
 from monitor.config.mistakes import Loc
 from monitor.config.models import FALLBACK, Config, Inbox
 from monitor.connector import Secret
@@ -19,8 +20,12 @@ def inbox_findings(config: Config, there: Names) -> Iterator[Finding]:
         if name not in there.inboxes:
             right = f'add [inboxes.{name}] with for example email = ["{name}@practice.example"]'
             yield Finding(loc=("inboxes", name), wrong="is missing, and built-in rules tell it", right=right)
+    if config.administrator is not None and config.administrator not in there.reachable():
+        yield unreachable(("administrator",), config.administrator, there)
     for inbox in config.inboxes.values():
         yield from _inbox(inbox)
+        yield from _standby(inbox)
+        yield from _quiet(inbox, there)
         if inbox.detail is Detail.FULL:
             yield from _full(inbox, config)
         yield from _steps(inbox, there)
@@ -34,18 +39,50 @@ def inbox_findings(config: Config, there: Names) -> Iterator[Finding]:
 
 def _inbox(inbox: Inbox) -> Iterator[Finding]:
     loc: Loc = ("inboxes", inbox.name)
-    if not (inbox.email or inbox.webhook or inbox.slack or inbox.teams or inbox.discord or inbox.folder):
+    if not _ways(inbox):
         yield Finding(
             loc=loc,
             wrong="nobody has this inbox",
-            right="add email, webhook, slack, teams, discord or folder",
+            right="add email, webhook, slack, teams, discord, apprise or folder",
         )
+    if inbox.apprise is not None and (fault := unusable(inbox.apprise.url)):
+        yield Finding(loc=(*loc, "apprise", "url"), wrong=fault[0], right=fault[1])
     if inbox.folder and (obstacle := _obstacle(inbox.folder)):
         yield Finding(
             loc=(*loc, "folder"),
             wrong=f"{inbox.folder} cannot be written ({obstacle})",
             right="let the daemon's user write there, or name another folder",
         )
+
+
+_CHANNELS = ("email", "webhook", "slack", "teams", "discord", "apprise", "folder")
+
+
+def _ways(inbox: Inbox) -> list[str]:
+    return [channel for channel in _CHANNELS if getattr(inbox, channel)]
+
+
+def _standby(inbox: Inbox) -> Iterator[Finding]:
+    loc: Loc = ("inboxes", inbox.name, "standby")
+    ways = _ways(inbox)
+    for index, channel in enumerate(inbox.standby):
+        if channel not in ways:
+            right = f"add {channel} to the inbox, or leave it out here"
+            yield Finding(loc=(*loc, index), wrong=f"this inbox has no {channel}", right=right)
+    if inbox.standby and ways and set(ways) <= set(inbox.standby):
+        yield Finding(loc=loc, wrong="leaves no channel to begin with", right="keep one of the channels out of it")
+
+
+def _quiet(inbox: Inbox, there: Names) -> Iterator[Finding]:
+    if inbox.quiet is None:
+        return
+    loc: Loc = ("inboxes", inbox.name, "quiet")
+    if inbox.quiet.begin == inbox.quiet.end:
+        right = 'write for example { from = "22:00", to = "06:00" }'
+        yield Finding(loc=loc, wrong="ends when it begins", right=right)
+    for index, risk in enumerate(inbox.quiet.risks):
+        if risk not in there.risks:
+            yield unknown((*loc, "risks", index), "risk class", risk, there.risks)
 
 
 def _obstacle(folder: Path) -> str | None:
@@ -67,6 +104,12 @@ def _full(inbox: Inbox, config: Config) -> Iterator[Finding]:
             wrong='"full" sends whole texts, and smtp is not a named mail server over TLS',
             right='write detail = "redacted", or smtp.security = "starttls" with the server\'s domain name',
             needs=(("smtp",),),
+        )
+    if inbox.apprise:
+        yield Finding(
+            loc=loc,
+            wrong='"full" sends whole texts, and nobody vouches for what is behind apprise',
+            right='write detail = "redacted", or leave apprise out',
         )
     for channel, url in _urls(inbox):
         parts = split(url.reveal())

@@ -6,8 +6,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+)
 
+from monitor.assess.lexicon import readable
 from monitor.config.addresses import Address, Contact, Reachable, Sender
 from monitor.config.database import Database
 from monitor.config.mistakes import wrong
@@ -24,12 +34,14 @@ from monitor.config.values import (
     Span,
     TableName,
     Text,
+    TimeOfDay,
     Weekly,
     WeeklyAt,
     Zone,
 )
-from monitor.model import Detail, Rule, Step
+from monitor.model import Detail, Kind, Level, Rule, Step
 from monitor.topics import Query, QueryError, parse
+from monitor.voice import Policy, phrases
 
 FALLBACK = {"compliance": "risk", "security": "risk"}
 """Who is told in place of an inbox that is not configured."""
@@ -69,6 +81,14 @@ class Smtp(Table):
     ca_file: LocalPath | None = None
 
 
+def _parsed(text: str) -> str:
+    try:
+        parse(text)
+    except QueryError as error:
+        raise wrong(f"the query does not parse ({error})", "see The language of topics in docs/configure.md") from None
+    return text
+
+
 class Topic(Table):
     """`[topics.NAME]`: a boolean query that says what is about us. `text` is the query as it was written."""
 
@@ -78,13 +98,7 @@ class Topic(Table):
     @field_validator("text")
     @classmethod
     def _parses(cls, text: str) -> str:
-        try:
-            parse(text)
-        except QueryError as error:
-            raise wrong(
-                f"the query does not parse ({error})", "see The language of topics in docs/configure.md"
-            ) from None
-        return text
+        return _parsed(text)
 
     @cached_property
     def query(self) -> Query:
@@ -129,11 +143,26 @@ class Chat(Table):
     url: WebSecret
 
 
+class Extra(Table):
+    """`apprise` of an inbox: an address in Apprise's own notation, which is a secret itself."""
+
+    url: Credential
+
+
 class Escalation(Table):
     """One entry of `escalate`: who is told when nobody has acknowledged in time."""
 
     after: Duration
     to: str
+
+
+class Quiet(Table):
+    """`quiet` of an inbox: when it hears only what cannot wait; the rest is told at the end, once."""
+
+    begin: TimeOfDay = Field(alias="from")
+    end: TimeOfDay = Field(alias="to")
+    level: LevelName = Level.URGENT
+    risks: Several[str] = ()
 
 
 _ESCALATIONS: TypeAdapter[list[Escalation]] = TypeAdapter(list[Escalation])
@@ -148,8 +177,12 @@ class Inbox(Table):
     slack: Chat | None = None
     teams: Chat | None = None
     discord: Chat | None = None
+    apprise: Extra | None = None
     folder: LocalPath | None = None
     escalate: tuple[Step, ...] = ()
+    standby: Several[Literal["email", "webhook", "slack", "teams", "discord", "apprise", "folder"]] = ()
+    quiet: Quiet | None = None
+    at_most: int = Field(default=10, ge=1, le=10_000)
     detail: Annotated[Detail, Field(strict=False)] = Detail.NONE
 
     @field_validator("escalate", mode="before")
@@ -168,13 +201,29 @@ class Appetite(Table):
     urgent: float = Field(default=15.0, ge=0, le=25)
 
 
+def _risk_phrase(written: str) -> str:
+    try:
+        readable(written)
+    except ValueError:
+        what = f"{written[:60]!r} is no phrase of 1 to 12 words with a word to look for"
+        raise wrong(what, 'write words such as "lost my chart" or "walk* out"') from None
+    return written
+
+
+RiskPhrase = Annotated[Text, AfterValidator(_risk_phrase)]
+
+
 class RiskOverride(Table):
     """`[risks.CLASS]`: what differs from the built-in rule of a risk class; None leaves it as it is."""
 
     inboxes: AtLeastOne[str] | None = None
     ack_within: Duration | None = None
+    ack_lasts: Duration | None = None
     enabled: bool = True
     level: LevelName | None = None
+    phrases: Several[RiskPhrase] = ()
+    unless: Several[RiskPhrase] = ()
+    without: Several[str] = ()
 
 
 class RuleTable(Table):
@@ -194,7 +243,9 @@ class RuleTable(Table):
     count: int = Field(default=1, ge=1)
     within: Duration | None = None
     unanswered_for: Duration | None = None
+    surge: Literal["low", "medium", "high"] | None = None
     ack_within: Duration | None = None
+    ack_lasts: Duration | None = None
 
     def rule(self) -> Rule:
         """What is written here, as the rule that is judged."""
@@ -213,11 +264,63 @@ class RuleTable(Table):
             count=self.count,
             within=self.within,
             unanswered_for=self.unanswered_for,
+            surge=self.surge,
             ack_within=self.ack_within,
+            ack_lasts=self.ack_lasts,
         )
 
 
 _RULES: TypeAdapter[dict[TableName, RuleTable]] = TypeAdapter(dict[TableName, RuleTable])
+
+
+def _phrase(written: str) -> str:
+    try:
+        phrases([written])
+    except QueryError:
+        raise wrong(f"{written[:60]!r} has no word to look for", "write words without quotes, such as for*") from None
+    return written
+
+
+Phrase = Annotated[Text, AfterValidator(_phrase)]
+
+
+def _numbered(written: str) -> str:
+    if not {"#", "@"} & set(written):
+        raise wrong("has no place for a number", 'write # for a digit and @ for a letter, such as "MLR-####"')
+    return written
+
+
+class VoicePolicy(Table):
+    """`[voice.NAME]`: one rule of the organisation's own social media policy."""
+
+    name: Name
+    kinds: AtLeastOne[KindName] = (Kind.POST, Kind.COMMENT)
+    about: str | None = None
+    topic: str | None = None
+    avoid: AtLeastOne[Phrase] = ()
+    say: Text | None = None
+    needs: Phrase | None = None
+    approval: Annotated[Text, AfterValidator(_numbered)] | None = None
+    level: Literal["info", "warning"] = "warning"
+
+    @field_validator("about")
+    @classmethod
+    def _parses(cls, text: str | None) -> str | None:
+        return text if text is None else _parsed(text)
+
+    def policy(self, topics: Mapping[str, Topic]) -> Policy:
+        """What is written here, as the policy that is applied."""
+        about = parse(self.about) if self.about else topics[self.topic].query if self.topic else None
+        return Policy(
+            name=self.name,
+            kinds=frozenset(self.kinds),
+            about=about,
+            avoid=self.avoid,
+            say=self.say or "",
+            needs=self.needs or "",
+            approval=self.approval or "",
+            level=Level(self.level),
+        )
 
 
 class DigestConfig(Table):
@@ -254,9 +357,11 @@ class Config(Table):
     appetite: Appetite = Appetite()
     risks: Mapping[str, RiskOverride] = {}
     rules: tuple[Rule, ...] = ()
+    voice: Annotated[Mapping[TableName, VoicePolicy], BeforeValidator(keyed)] = {}
     digest: DigestConfig = DigestConfig()
     retention: Retention = Retention()
     heartbeat: Heartbeat | None = None
+    administrator: str | None = None
 
     @field_validator("rules", mode="before")
     @classmethod
@@ -283,10 +388,13 @@ SECTIONS: Mapping[str, type[Table]] = {
     "inboxes.*.slack": Chat,
     "inboxes.*.teams": Chat,
     "inboxes.*.discord": Chat,
+    "inboxes.*.apprise": Extra,
     "inboxes.*.escalate": Escalation,
+    "inboxes.*.quiet": Quiet,
     "appetite": Appetite,
     "risks.*": RiskOverride,
     "rules.*": RuleTable,
+    "voice.*": VoicePolicy,
     "digest": DigestConfig,
     "retention": Retention,
 }

@@ -45,6 +45,7 @@ def _never(rule: Rule, config: Config) -> Iterator[tuple[str, ...]]:
         yield "sentiment_below", "can never hold: sentiment runs from -1 to 1", "write for example -0.2"
     if rule.sentiment_below is not None and rule.sentiment_below > 1:
         yield "sentiment_below", "is no limit: sentiment runs from -1 to 1", "write for example -0.2"
+    yield from _never_surge(rule)
     if rule.count > 1 and rule.within is None:
         yield "within", f"is missing, and count is {rule.count}", 'write for example within = "7d"', "count"
     if rule.unanswered_for and rule.within and rule.unanswered_for >= rule.within:
@@ -57,6 +58,14 @@ def _never(rule: Rule, config: Config) -> Iterator[tuple[str, ...]]:
         yield "sources", "can never hold: none of these sources is enabled", "enable one of them"
     if not _has_condition(rule):
         yield "", "has no condition: every mention would be an incident", "add for example stars_below = 3"
+
+
+def _never_surge(rule: Rule) -> Iterator[tuple[str, ...]]:
+    """A surge is its own count and span: the keys that would say another one."""
+    written = {"count": rule.count > 1, "within": rule.within, "unanswered_for": rule.unanswered_for}
+    key = next((key for key, value in written.items() if value), None)
+    if rule.surge is not None and key:
+        yield key, "stands beside surge, which finds its own counts and spans", f"leave {key} out", "surge"
 
 
 def _never_stars(rule: Rule, limit: float) -> Iterator[tuple[str, ...]]:
@@ -79,5 +88,6 @@ def _has_condition(rule: Rule) -> bool:
         rule.stars_below,
         rule.sentiment_below,
         rule.unanswered_for,
+        rule.surge,
     )
     return any(limit is not None for limit in limits) or rule.score_at_least > 0 or rule.count > 1

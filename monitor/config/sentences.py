@@ -14,16 +14,6 @@ from monitor.log import masked
 Found = tuple[Loc, str, str]
 """Where, what is wrong, what would be right."""
 
-_NOT_BUILT = {
-    "surge": (
-        "rules on a surge are not built in this version, and a rule that never fires would be a lie",
-        'leave the key out; count = 5 and within = "24h" come near it',
-    ),
-    "apprise": (
-        "Apprise is not built in this version",
-        "use email, webhook, slack, teams, discord or folder",
-    ),
-}
 _SHAPES = {
     "string_type": ("must be text", 'write it in quotes, as in "text"'),
     "string_sub_type": ("must be text", 'write it in quotes, as in "text"'),
@@ -81,8 +71,6 @@ def _plain(message: str, read: Surroundings) -> str:
 
 def _unknown(loc: Loc, raw: dict[str, Any], read: Surroundings) -> tuple[str, str]:
     key = str(loc[-1])
-    if loc[0] in ("rules", "inboxes") and key in _NOT_BUILT:
-        return _NOT_BUILT[key]
     return f"{key[:60]!r} is not a key here", known(key, _known_keys(loc[:-1], raw, read))
 
 

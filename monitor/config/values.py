@@ -32,6 +32,7 @@ _LONGEST = timedelta(days=366 * 100)
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _WEEKLY = re.compile(r"([a-z]{3,9})\s+([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 
@@ -116,6 +117,15 @@ def _weekly(value: Any) -> Any:
     return Weekly(weekday=day, time=time(int(match[2]), int(match[3])))
 
 
+def _time_of_day(value: Any) -> Any:
+    if isinstance(value, time):
+        return value
+    match = _CLOCK.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise wrong(f"{str(value)[:60]!r} is not a time of day", 'write for example "22:00"')
+    return time(int(match[1]), int(match[2]))
+
+
 def _path(value: Any, info: ValidationInfo) -> Any:
     read = around(info)
     if isinstance(value, str) and ("\0" in value or not value.strip()):
@@ -132,5 +142,6 @@ KindName = Annotated[Kind, Strict(strict=False)]
 Span = Annotated[timedelta, BeforeValidator(_duration)]
 Duration = Annotated[Span, AfterValidator(_positive)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
 WeeklyAt = Annotated[Weekly, BeforeValidator(_weekly)]
 LocalPath = Annotated[Path, BeforeValidator(_path)]

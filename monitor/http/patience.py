@@ -50,7 +50,8 @@ def _wait(value: str, there: datetime) -> timedelta | None:
 
 
 def _number(value: str) -> float | None:
-    return float(value) if _NUMBER.fullmatch(value.strip()) else None
+    value = value.strip()  # more than float() takes off
+    return float(value) if _NUMBER.fullmatch(value) else None
 
 
 def _moment(value: str) -> datetime | None:

@@ -1,8 +1,8 @@
 """What an incident, a back-fill or a failed delivery looks like to whom it is told: pure functions to a Message."""
 
-from monitor.messages.digest import digest
+from monitor.messages.digest import digest, pictures
 from monitor.messages.incidents import incident
-from monitor.messages.notices import backfilled, delivery_failed, test
+from monitor.messages.notices import backfilled, delivery_failed, test, withheld
 from monitor.messages.page import GOOD, TONES, Page, rendered
 from monitor.messages.redaction import redacted
 from monitor.messages.risks import Wording, wording, wordings
@@ -11,5 +11,5 @@ from monitor.messages.times import lasting, local, stamp, until
 
 __all__ = [
     "GOOD", "TONES", "Page", "Wording", "backfilled", "clean", "cut", "delivery_failed", "digest", "incident", "lasting",
-    "line", "local", "redacted", "rendered", "stamp", "test", "until", "wording", "wordings",
+    "line", "local", "pictures", "redacted", "rendered", "stamp", "test", "until", "withheld", "wording", "wordings",
 ]  # fmt: skip

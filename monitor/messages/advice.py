@@ -55,7 +55,9 @@ def advice(risk: str, rule: str) -> Advice:
     known = _table().get(risk, {})
     closer = known.get(rule.partition(".")[2], {})
     words = wording(risk)
-    return Advice(closer.get("why") or known.get("why") or words.means, closer.get("do") or known.get("do") or words.first)
+    return Advice(
+        closer.get("why") or known.get("why") or words.means, closer.get("do") or known.get("do") or words.first
+    )
 
 
 @cache

@@ -41,7 +41,8 @@ def situation(review: Mention, found: Assessment) -> str:
         if any(signal.risk == risk and signal.score >= _GRAVE for signal in found.signals):
             return name
     mood = (review.stars - 3) / 2 if review.stars is not None else found.sentiment
-    if mood is not None and mood >= _PRAISE:
+    content = not any(signal.risk == "brand_service_complaint" for signal in found.signals)
+    if mood is not None and mood >= _PRAISE and content:
         return "praise"
     return "billing" if _BILLING in found.themes else "complaint"
 

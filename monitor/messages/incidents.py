@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from monitor.clocks import correction_due_at
 from monitor.messages import mentions as telling
 from monitor.messages.page import GOOD, TONES, Page, rendered
 from monitor.messages.risks import SOURCE_RULES, wording
@@ -113,6 +114,7 @@ def _subject(incident: Incident, reason: Reason, badge: str, title: str, where: 
         Reason.GREW: ": more mentions",
         Reason.WORSENED: ": got worse",
         Reason.ESCALATED: ": nobody has acknowledged",
+        Reason.LAPSED: ": acknowledged, and not resolved",
         Reason.REMINDER: ": not yet acknowledged" if incident.state is State.OPEN else ": not yet resolved",
     }.get(reason, "")
     if incident.rule in SOURCE_RULES and reason is Reason.REMINDER:
@@ -133,6 +135,8 @@ def _said(incident: Incident, reason: Reason, new: int, now: datetime) -> str:  
         return _said_of_source(incident, reason, now)
     age = lasting(now - incident.opened_at)
     match reason:
+        case Reason.OPENED if incident.note:
+            return cut(line(incident.note).rstrip("."), 400) + "."
         case Reason.GREW:
             return f"{new or ''} more {_mentions(new or 2)}, {incident.mentions} in all.".strip().capitalize()
         case Reason.WORSENED:
@@ -141,6 +145,9 @@ def _said(incident: Incident, reason: Reason, new: int, now: datetime) -> str:  
             last = incident.chain and incident.chain_step >= len(incident.chain)
             end = " Nobody further will be told: this is the last call." if last else ""
             return f"Nobody has acknowledged this within {age}; now it is yours.{end}"
+        case Reason.LAPSED:
+            who = line(incident.assignee, 80) if incident.assignee else "somebody"
+            return f"Acknowledged by {who} and not resolved for so long that it counts as open again: {age} in all."
         case Reason.REMINDER if incident.state is State.OPEN:
             return f"Nobody has acknowledged this for {age}."
         case Reason.REMINDER:
@@ -167,6 +174,9 @@ def _deadline(incident: Incident, timezone: ZoneInfo, now: datetime) -> str:
 
 def _facts(incident: Incident, timezone: ZoneInfo, now: datetime) -> list[tuple[str, str]]:
     facts = [("Since", local(incident.opened_at, timezone, now))]
+    due = correction_due_at(incident)
+    if due is not None and incident.state is not State.RESOLVED:
+        facts.append(("Correct by", f"{until(due, timezone, now)}, 30 days from its detection"))
     if incident.mentions:
         facts.append(("Mentions", str(incident.mentions)))
     if incident.risk is not None:
@@ -230,6 +240,7 @@ def _data(
         "state": incident.state.value,
         "opened_at": stamp(incident.opened_at),
         "ack_due_at": stamp(incident.ack_due_at),
+        "correction_due_at": stamp(correction_due_at(incident)),
         "acked_at": stamp(incident.acked_at),
         "resolved_at": stamp(incident.resolved_at),
         "outcome": incident.outcome and incident.outcome.value,

@@ -1,8 +1,9 @@
-"""The messages that are about no incident: a back-fill is over, a message could not be delivered, a test."""
+"""The messages that are about no incident: a back-fill is over, a message could not be delivered, many were
+held back, a test."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -11,9 +12,11 @@ from monitor.messages.page import GOOD, TONES, Page, rendered
 from monitor.messages.risks import wording
 from monitor.messages.text import cut, line
 from monitor.messages.times import local, stamp
-from monitor.model import Json, Level, Message, Notification, Reason
+from monitor.model import Incident, Json, Level, Message, Notification, Reason, State
 
 _SUBJECT = 200
+_LISTED = 20
+"""Incidents that are named one by one; the others are counted."""
 
 
 def backfilled(
@@ -117,6 +120,80 @@ def delivery_failed(
     }
     headers = {} if notification.incident_id is None else {"X-Wellheard-Incident": str(notification.incident_id)}
     return _message(page, Reason.DELIVERY_FAILED, "delivery.failed", data, now, headers=headers)
+
+
+def withheld(
+    count: int,
+    incidents: Sequence[Incident],
+    mentions: int,
+    *,
+    level: Level,
+    since: datetime,
+    after_quiet: bool,
+    organisation: str,
+    timezone: ZoneInfo,
+    now: datetime,
+    inbox: str,
+) -> Message:
+    """What was kept from `inbox`, told once: `count` messages about `incidents`, and how many `mentions` it hears of for
+    the first time. `level` is that of the weightiest message, `after_quiet` says that quiet hours were the reason."""
+    ranked = sorted(incidents, key=lambda one: (one.state is State.RESOLVED, -one.level.rank, -one.mentions, one.id))
+    why = (
+        "It was quiet time for this inbox." if after_quiet else "More was to be said than this inbox takes in an hour."
+    )
+    said = f"{count:,} messages about {_number(len(ranked), 'incident')} were held back. {why}"
+    page = Page(
+        subject=cut(f"[{level.value.upper()}] {count:,} messages held back, {mentions:,} mentions", _SUBJECT),
+        organisation=line(organisation, 100),
+        inbox=line(inbox, 60),
+        tone=TONES[level],
+        badge=level.value,
+        title=f"{count:,} messages were held back",
+        where=f"{line(inbox, 60)} inbox",
+        preheader=cut(said, 160),
+        said=said,
+        facts=[
+            ("Since", local(since, timezone, now)),
+            ("Incidents", f"{len(ranked):,}"),
+            ("Mentions", f"{mentions:,} that were not told here before"),
+        ],
+        commands=["wellheard incidents", "wellheard deliveries --state withheld"],
+        first="Look at the list: it is all there, and what is urgent stands first.",
+        about=f"Written {local(now, timezone, now)}.",
+    )
+    counts = [
+        (f"{one.level.value} {one.id}", f"{wording(one.risk or one.rule).title} - {_where(one)}: {_standing(one)}")
+        for one in ranked[:_LISTED]
+    ]
+    if len(ranked) > _LISTED:
+        counts.append(("and", f"{len(ranked) - _LISTED:,} more"))
+    data = {
+        "inbox": page.inbox,
+        "level": level.value,
+        "messages": count,
+        "mentions": mentions,
+        "incident_count": len(ranked),
+        "since": stamp(since),
+        "quiet": after_quiet,
+        "incidents": [
+            {"id": one.id, "level": one.level.value, "state": one.state.value, "mention_count": one.mentions}
+            for one in ranked[:_LISTED]
+        ],
+    }
+    return _message(page, Reason.WITHHELD, "notices.withheld", data, now, counts=counts)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _where(one: Incident) -> str:
+    return cut(line(one.group), 60) or "everywhere"
+
+
+def _standing(one: Incident) -> str:
+    state = "" if one.state is State.OPEN else f", {one.state.value}"
+    return f"{_number(one.mentions, 'mention')}{state}"
 
 
 def test(inbox: str, *, organisation: str, timezone: ZoneInfo, now: datetime) -> Message:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from monitor.model import Level
@@ -85,6 +85,11 @@ def _code(text: str) -> Markup:
     style = "font-size:0.92em;white-space:nowrap"
     marked = re.sub(r"`([^`]+)`", rf'<code style="{style}">\1</code>', str(escape(text)))
     return Markup(marked)  # noqa: S704 (escaped first)
+
+
+def template(name: str) -> Template:
+    """The HTML template `name`, which escapes whatever it is given."""
+    return _environment(html=True).get_template(name)
 
 
 @cache

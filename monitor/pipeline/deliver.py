@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -13,7 +13,8 @@ from monitor.channels import Channel, DeliveryError
 from monitor.model import Level, Notification
 from monitor.pipeline import notices
 from monitor.pipeline.line import Line
-from monitor.store import log, outbox
+from monitor.pipeline.restrain import restrain
+from monitor.store import Transaction, log, outbox
 
 say = structlog.get_logger()
 
@@ -66,6 +67,7 @@ async def finish(line: Line) -> None:
 def _claim(line: Line, limit: int, busy: list[tuple[str, str]]) -> list[Notification]:
     now = line.now()
     with line.database.write() as tx:
+        restrain(line, tx, now)
         due = outbox.claim(tx, now, lease=line.lease, until=now + LEASE, limit=limit, busy=busy)
     line.reach("after_claim")
     return due
@@ -104,6 +106,7 @@ def _sent(line: Line, one: Notification) -> None:
     now = line.now()
     with line.database.write() as tx:
         if outbox.sent(tx, one, now):
+            outbox.accept(tx, one)
             log.add(tx, now, "sent", f"notification:{one.id}", _facts(one))
     line.reach("after_mark")
     say.info("notified", id=one.id, reason=one.reason.value, inbox=one.inbox, channel=one.channel)
@@ -114,16 +117,34 @@ def _not_sent(line: Line, one: Notification, error: DeliveryError) -> None:
     now = line.now()
     attempts = one.attempts + 1
     again = None if error.permanent else timing.retry(one.id, attempts, error.wait, now)
+    elsewhere = again is None
+    if again is not None:
+        again, elsewhere = timing.failover(one.failing_since or now, again, error.wait, now)
     with line.database.write() as tx:
-        held = outbox.failed(tx, one, now, str(error)) if again is None else outbox.later(tx, one, again, str(error))
+        if again is None:
+            held = outbox.failed(tx, one, now, str(error))
+        else:
+            held = outbox.later(tx, one, again, str(error), now)
         if not held:
             return
         detail = _facts(one) | {"attempt": attempts, "error": str(error)}
         log.add(tx, now, "failed" if again is None else "delayed", f"notification:{one.id}", detail)
-        if again is None or (attempts == timing.TROUBLE_AFTER and _urgent(one)):
-            notices.undelivered(line, tx, one, str(error), now)
+        if elsewhere:
+            _elsewhere(line, tx, one, error, now)
     if attempts == 1 or again is None:
         say.warning("delivery_failed", id=one.id, channel=one.channel, given_up=again is None, reason=str(error))
+
+
+def _elsewhere(line: Line, tx: Transaction, one: Notification, error: DeliveryError, now: datetime) -> None:
+    """What does not get through goes by the inbox's standby; where there is none, or a person must mend it, somebody is
+    told."""
+    why = str(error)
+    if error.gone and outbox.refuse(tx, one, why, now):
+        log.add(tx, now, "refused", f"inbox:{one.inbox}", {"channel": one.channel, "why": why})
+        why += "; nothing more is sent there until the address is corrected, or a replay gets through"
+    taken = notices.stand_in(line, tx, one, now)
+    if error.permanent or (not taken and _urgent(one)):
+        notices.undelivered(line, tx, one, why, now)
 
 
 def _urgent(one: Notification) -> bool:

@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 from monitor.config import Source
 from monitor.connector import Page
-from monitor.model import Assessment, Labels, Mention, SourceState
+from monitor.model import Assessment, Labels, Mention, SourceState, State
 from monitor.pipeline import terms
+from monitor.pipeline.likeness import profiled
 from monitor.pipeline.line import Line
-from monitor.store import Transaction, mentions, rechecks, sources
+from monitor.rules import MUST_GO
+from monitor.store import Transaction, incidents, log, mentions, rechecks, sources
 from monitor.store.mentions import Fresh, Known
 
 
@@ -34,12 +36,15 @@ class _About(NamedTuple):
 
 @dataclass(slots=True)
 class _Sorted:
-    """A page, sorted: what is stored already, what to insert, what to update, whose reactions to count."""
+    """A page, sorted: what is stored already, what to insert, what to update, whose reactions to count; what of ours is
+    risky and still up, and what of ours was gone and is back."""
 
     stored: Collection[str] = ()
     new: list[Fresh] = field(default_factory=list)
     changed: list[tuple[Known, Fresh]] = field(default_factory=list)
     reactions: dict[int, int] = field(default_factory=dict)
+    risky: list[str] = field(default_factory=list)
+    back: list[str] = field(default_factory=list)
 
 
 def ingest(line: Line, source: Source, state: SourceState, page: Page, *, lease_for: timedelta) -> Ingested:
@@ -56,7 +61,9 @@ def ingest(line: Line, source: Source, state: SourceState, page: Page, *, lease_
             mentions.change(tx, old, fresh, now)
         mentions.count_reactions(tx, found.reactions)
         _adopt(line, tx, state.platform, found.new)
-        gone = mentions.forget(tx, state.platform, map(stored_id, page.gone), now)
+        gone = _forget(tx, state.platform, set(map(stored_id, page.gone)), now)
+        _bring_back(tx, state.platform, found.back, now)
+        mentions.confirm(tx, state.platform, found.risky, now, before=now)
         if often is not None:
             mentions.confirm(tx, state.platform, found.stored, now, before=now - often)
         line.reach("before_cursor")
@@ -74,18 +81,62 @@ def reread(
 ) -> Ingested:
     """Stores what a recheck that `began` then found of mentions that are stored: edits, reactions, what is gone, and that
     the others are still there. What is not stored is left alone, and no cursor moves. Raises Superseded."""
-    now = line.now()
     with line.database.write() as tx:
         rechecks.hold(tx, source.name, line.lease)
-        handed = {one.external_id: one for one in map(_storable, page.mentions)}
-        there = mentions.known(tx, state.platform, handed)
-        found = _sort(line, tx, source, state, {key: handed[key] for key in there}, now)
-        for old, fresh in found.changed:
-            mentions.change(tx, old, fresh, now)
-        mentions.count_reactions(tx, found.reactions)
-        gone = mentions.forget(tx, state.platform, set(map(stored_id, page.gone)).intersection(asked), now)
-        mentions.confirm(tx, state.platform, there, began, before=began)
+        return reexamine(line, tx, source, state, page, asked=asked, began=began)
+
+
+def reexamine(
+    line: Line,
+    tx: Transaction,
+    source: Source,
+    state: SourceState,
+    page: Page,
+    *,
+    asked: Collection[str],
+    began: datetime,
+) -> Ingested:
+    """Does what `reread` does, in the transaction of whoever looked."""
+    now = line.now()
+    handed = {one.external_id: one for one in map(_storable, page.mentions)}
+    there = mentions.known(tx, state.platform, handed)
+    found = _sort(line, tx, source, state, {key: handed[key] for key in there}, now)
+    for old, fresh in found.changed:
+        mentions.change(tx, old, fresh, now)
+    mentions.count_reactions(tx, found.reactions)
+    gone = _forget(tx, state.platform, set(map(stored_id, page.gone)).intersection(asked), now)
+    _bring_back(tx, state.platform, found.back, now)
+    mentions.confirm(tx, state.platform, there, began, before=began)
     return Ingested(0, len(found.changed), gone)
+
+
+def _forget(tx: Transaction, platform: str, ids: Collection[str], now: datetime) -> int:
+    """Forgets what is gone; of what we said and had to take down, the log says so, under the incident that told of it."""
+    told = mentions.told_of(tx, platform, ids, MUST_GO, gone=False) if ids else []
+    gone = mentions.forget(tx, platform, ids, now)
+    _log(tx, "taken_down", told, now)
+    return gone
+
+
+def _bring_back(tx: Transaction, platform: str, ids: Collection[str], now: datetime) -> None:
+    """What we said, was gone and is there again. Of what had to be taken down the log says so, and a new incident tells of
+    it where the old one is resolved."""
+    if not ids:
+        return
+    told = mentions.told_of(tx, platform, ids, MUST_GO, gone=True)
+    mentions.back(tx, platform, ids, now)
+    _log(tx, "up_again", told, now)
+    mentions.judge_again(tx, sorted({key for key, incident in told if _over(tx, incident)}))
+
+
+def _over(tx: Transaction, incident: int) -> bool:
+    one = incidents.one(tx, incident)
+    return one is None or one.state is State.RESOLVED
+
+
+def _log(tx: Transaction, action: str, told: Iterable[tuple[int, int]], now: datetime) -> None:
+    for key, incident in told:
+        log.add(tx, now, action, f"incident:{incident}", {"mention": key})
 
 
 def _sort(  # noqa: PLR0917  # the whole of what a page is sorted by
@@ -102,12 +153,19 @@ def _sort(  # noqa: PLR0917  # the whole of what a page is sorted by
                 history = _history(source, state, mention, now)
                 found.new.append(_fresh(line, mention, about, parents, history=history))
         elif old.gone:
+            if mention.ours:  # our own words were kept: they are up again, whoever took them down
+                found.back.append(key)
             continue  # what was purged for a platform's or a person's sake does not rise again
         elif old.fingerprint != mention.fingerprint:
             about = _about(line, source, mention) or _About((), source.labels)
             found.changed.append((old, _edit(old, _fresh(line, mention, about, parents, history=old.history))))
         elif mention.engagement is not None and mention.engagement != old.engagement:
             found.reactions[old.id] = mention.engagement
+        if old is not None and mention.ours and old.risk_score >= line.config.appetite.notify:
+            found.risky.append(key)
+    found.new = profiled(line, tx, source, found.new)
+    edited = profiled(line, tx, source, [fresh for _, fresh in found.changed])
+    found.changed = [(old, fresh) for (old, _), fresh in zip(found.changed, edited, strict=True)]
     return found
 
 

@@ -14,13 +14,15 @@ from typing import ParamSpec, TypeVar
 import httpx
 
 from monitor import rules as rulebook
+from monitor import voice
 from monitor.assess import Assessor
-from monitor.channels import Channel, Discord, Email, Folder, Slack, Smtp, Teams, Webhook
+from monitor.channels import Channel, Discord, Email, Extra, Folder, Slack, Smtp, Teams, Webhook
 from monitor.config import Config
 from monitor.connector import Access, Connector, load
 from monitor.model import Rule
 from monitor.store import Database
 from monitor.topics import Topics
+from monitor.voice import Voice
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -96,6 +98,7 @@ def all_rules(config: Config) -> dict[str, Rule]:
                 rule,
                 inboxes=changes.inboxes if changes else None,
                 ack_within=changes.ack_within if changes else None,
+                ack_lasts=changes.ack_lasts if changes else None,
                 level=changes.level if changes else None,
             )
     found.update({rule.name: rule for rule in config.rules})
@@ -128,8 +131,17 @@ def assemble(
 
 def assessor(config: Config) -> Assessor:
     """The assessor that knows this organisation's names; classes that are switched off are not looked for."""
-    off = [risk for risk, changes in config.risks.items() if not changes.enabled]
-    return Assessor(organisation=config.organisation, brands=config.brands, people=config.people, disabled=off)
+    off = {risk for risk, changes in config.risks.items() if not changes.enabled}
+    policies = [] if voice.RISK in off else [one.policy(config.topics) for one in config.voice.values()]
+    return Assessor(
+        organisation=config.organisation,
+        brands=config.brands,
+        people=config.people,
+        disabled=sorted((off - {voice.RISK}).union(*(one.without for one in config.risks.values()))),
+        phrases={risk: one.phrases for risk, one in config.risks.items() if one.phrases},
+        unless={risk: one.unless for risk, one in config.risks.items() if one.unless},
+        voice=Voice(policies) if policies else None,
+    )
 
 
 def source_connector(config: Config, client: httpx.AsyncClient) -> Callable[[str], Connector]:
@@ -160,6 +172,8 @@ def channels(config: Config, client: httpx.AsyncClient, now: Callable[[], dateti
             found[name, "email"] = mail
         if inbox.folder is not None:
             found[name, "folder"] = Folder(inbox.folder)
+        if inbox.apprise is not None:
+            found[name, "apprise"] = Extra(inbox.apprise.url)
         if inbox.webhook is not None:
             found[name, "webhook"] = Webhook(inbox.webhook.url, [inbox.webhook.secret], client, now=now)
         for chat, kind in _CHATS.items():

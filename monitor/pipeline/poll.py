@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,13 +18,13 @@ from monitor.model import SourceState
 from monitor.pipeline import notices
 from monitor.pipeline.ingest import ingest
 from monitor.pipeline.line import Line
+from monitor.pipeline.walk import in_time
+from monitor.pipeline.watch import watch
 from monitor.store import sources
 from monitor.store.sources import Superseded
 
 log = structlog.get_logger()
 
-PAGE_DEADLINE = timedelta(minutes=2)
-"""A page that does not come within this time ends the poll: a hung connector must not silence its source."""
 WALK_DEADLINE = timedelta(minutes=30)
 """A walk that does not end within this time is ended; what it stored stays, and the next poll goes on."""
 LEASE = timedelta(minutes=5)
@@ -65,6 +65,7 @@ async def poll(line: Line, state: SourceState) -> Polled:
     try:
         async with asyncio.timeout(WALK_DEADLINE.total_seconds()):
             await _walk(line, source, state, done)
+            done.warnings += await watch(line, source, state)
         line.reach("before_polled")
         await line.run(_went_well, line, source, state, done)
     except Superseded:
@@ -93,16 +94,6 @@ async def _walk(line: Line, source: Source, state: SourceState, done: Polled) ->
             done.new += found.new
             done.changed += found.changed
             done.gone += found.gone
-
-
-async def in_time(pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
-    """The pages as they come. Raises TimeoutError where the next one does not."""
-    while True:
-        async with asyncio.timeout(PAGE_DEADLINE.total_seconds()):
-            page = await anext(pages, None)
-        if page is None:
-            return
-        yield page
 
 
 def _empty(page: Page, state: SourceState) -> bool:

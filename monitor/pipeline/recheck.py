@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol, cast
+from typing import cast
 
 import structlog
 
 from monitor import timing
-from monitor.connector import Malformed, Page, Throttled
+from monitor.connector import Malformed, Throttled
 from monitor.model import SourceState
 from monitor.pipeline.ingest import reread
 from monitor.pipeline.line import Line
-from monitor.pipeline.poll import WALK_DEADLINE, in_time, told, worth_telling
+from monitor.pipeline.poll import WALK_DEADLINE, told, worth_telling
+from monitor.pipeline.walk import Rechecker, in_time
 from monitor.store import mentions, rechecks, sources
 from monitor.store.rechecks import Recheck
 from monitor.store.sources import Superseded
@@ -28,13 +29,6 @@ EVERY = timedelta(hours=1)
 hour, and no platform's bill is paid twice."""
 AT_ONCE = 500
 """Mentions of a source that are looked up in that time: many platforms bill every read."""
-
-
-class Rechecker(Protocol):
-    """The optional part of a connector. An id that is neither handed over nor gone counts as unchanged: what could not be
-    looked up is raised for."""
-
-    def recheck(self, ids: Sequence[str]) -> AsyncGenerator[Page, None]: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,7 +116,6 @@ async def _walk(line: Line, name: str, batch: _Batch, done: Rechecked) -> list[s
     source = line.config.sources[name]
     async with aclosing(cast("Rechecker", connector).recheck(list(batch.ids))) as pages:
         async for page in in_time(pages):
-            line.reach("after_recheck")
             found = await line.run(reread, line, source, batch.state, page, asked=batch.ids, began=batch.began)
             done.changed += found.changed
             done.gone += found.gone

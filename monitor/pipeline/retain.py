@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from monitor.model import Assessment, Mention, Stored
 from monitor.pipeline import terms
+from monitor.pipeline.likeness import kept
 from monitor.pipeline.line import Line
 from monitor.store import Transaction, holds, log, mentions
 
@@ -128,6 +129,8 @@ def _assessed(line: Line, tx: Transaction, batch: Sequence[Stored]) -> dict[int,
         found = mentions.parents(tx, platform, {key for key in wanted if key})
         parents |= {(platform, key): parent for key, parent in found.items()}
     return {
-        one.id: line.assessor.assess(one.mention, parents.get((one.platform, one.mention.parent_id or "")))
+        one.id: kept(
+            line.assessor.assess(one.mention, parents.get((one.platform, one.mention.parent_id or ""))), one.assessment
+        )
         for one in batch
     }

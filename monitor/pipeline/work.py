@@ -26,7 +26,8 @@ def ack(line: Line, key: int, *, by: str, note: str = "") -> Incident:
         if incident.state is State.ACKED:
             return incident
         taken = replace(incident, state=State.ACKED, acked_at=now, assignee=incident.assignee or by or None)
-        taken = replace(taken, next_step_at=None)
+        rule = line.rules.get(incident.rule)
+        taken = replace(taken, next_step_at=now + rule.ack_lasts if rule and rule.ack_lasts else None)
         incidents.save(tx, taken)
         log.add(tx, now, "acked", f"incident:{key}", {"note": note}, actor=by or "somebody")
         return taken

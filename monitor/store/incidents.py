@@ -154,6 +154,29 @@ def one(tx: Connection, key: int) -> Incident | None:
     return incident(row) if row else None
 
 
+def ended(tx: Connection, rule: str, group: str, since: datetime) -> bool:
+    """Whether an incident of a rule and group was resolved since then."""
+    query = select(incidents.c.id).where(
+        incidents.c.rule == rule, incidents.c.group_name == group, incidents.c.resolved_at >= since
+    )
+    return tx.execute(query.limit(1)).first() is not None
+
+
+def last_opened(tx: Connection, rule: str, group: str, since: datetime) -> datetime | None:
+    """When the newest incident of a rule and group was opened, None where that was not since then."""
+    query = select(func.max(incidents.c.opened_at)).where(incidents.c.opened_at >= since)
+    return tx.execute(query.where(incidents.c.rule == rule, incidents.c.group_name == group)).scalar()
+
+
+def some(tx: Connection, keys: Sequence[int]) -> list[Incident]:
+    """The incidents of these ids."""
+    found: list[Incident] = []
+    for start in range(0, len(keys), 500):
+        query = select(incidents).where(incidents.c.id.in_(keys[start : start + 500]))
+        found += [incident(row) for row in tx.execute(query)]
+    return found
+
+
 def listed(tx: Connection, states: Iterable[State] | None, *, since: datetime | None = None) -> list[Incident]:
     """Incidents in any of `states` (None: all), newest first."""
     query = select(incidents).order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
@@ -211,6 +234,7 @@ def incident(row: Row[Any]) -> Incident:
         told_at=row.told_at,
         note=row.note,
         drill=row.drill,
+        calm_since=row.calm_since,
     )
 
 
@@ -239,4 +263,5 @@ def _values(one: Incident) -> dict[str, Any]:
         "told_at": one.told_at,
         "note": one.note,
         "drill": one.drill,
+        "calm_since": one.calm_since,
     }

@@ -76,6 +76,7 @@ _KNOWN = "external_id, id, version, fingerprint, engagement, stars, risk_score, 
 
 # SQLite takes a partial index only for the very condition it was made with: no bound 0, and no `judged = 0`.
 _UNJUDGED = text("NOT mentions.judged")
+_OURS = text("mentions.ours")
 _RISKY = mentions.c.risk_score > literal_column("0")
 # The very condition of the two partial indexes over mentions whose platform's terms limit what may be kept.
 _LIMITED = and_(mentions.c.checked_at.is_not(None), mentions.c.gone_at.is_(None))
@@ -481,6 +482,121 @@ def after(tx: Connection, key: int, *, limit: int, since: datetime | None, other
     if other_than is not None:
         query = query.where(mentions.c.assessor != other_than)
     return [stored(row) for row in tx.execute(query.limit(limit))]
+
+
+def own(tx: Connection, key: int, *, limit: int, since: datetime | None = None) -> list[Stored]:
+    """The next posts and replies of ours by id, those without words left out; `since` by when they were published."""
+    query = _WHOLE.where(mentions.c.id > key, *_own(since)).order_by(mentions.c.id)
+    return [stored(row) for row in tx.execute(query.limit(limit))]
+
+
+def count_own(tx: Connection, *, since: datetime | None = None) -> int:
+    """How many posts and replies of ours have words. Reads every mention."""
+    return int(tx.execute(select(func.count()).select_from(mentions).where(*_own(since))).scalar_one())
+
+
+def _own(since: datetime | None) -> list[Any]:
+    found = [mentions.c.ours, or_(mentions.c.text != "", mentions.c.title != "")]
+    return found if since is None else [*found, mentions.c.published_at >= since]
+
+
+def own_posts(tx: Connection, source: str, since: datetime, *, limit: int) -> list[Stored]:
+    """The newest posts of ours that a source brought since then and that have words, replies left out. Without an index of
+    what is ours it reads all that was first seen since: ask it only where one of these came in."""
+    query = (
+        _WHOLE.where(mentions.c.source == source, _OURS, mentions.c.kind == Kind.POST.value)
+        .where(mentions.c.first_seen_at >= since, mentions.c.text != "")
+        .order_by(mentions.c.first_seen_at.desc(), mentions.c.id.desc())
+    )
+    return [stored(row) for row in tx.execute(query.limit(limit))]
+
+
+def said_since(tx: Connection, since: datetime, *, until: datetime | None = None) -> dict[str, tuple[int, datetime]]:
+    """How much others said that was news, by source, and when the first of it was seen."""
+    query = (
+        select(mentions.c.source, func.count(), func.min(mentions.c.first_seen_at))
+        .where(mentions.c.first_seen_at >= since, ~mentions.c.ours, ~mentions.c.history)
+        .group_by(mentions.c.source)
+    )
+    if until is not None:
+        query = query.where(mentions.c.first_seen_at < until)
+    return {source: (int(count), first) for source, count, first in tx.execute(query)}
+
+
+def lately(tx: Connection, names: Sequence[str], since: datetime, *, limit: int) -> list[Stored]:
+    """The newest that others said and was news, of these sources."""
+    query = (
+        _WHOLE.where(mentions.c.first_seen_at >= since, mentions.c.source.in_(names))
+        .where(~mentions.c.ours, ~mentions.c.history, mentions.c.gone_at.is_(None))
+        .order_by(mentions.c.first_seen_at.desc(), mentions.c.id.desc())
+    )
+    return [stored(row) for row in tx.execute(query.limit(limit))]
+
+
+def authors_before(tx: Connection, authors: Iterable[str], before: datetime, *, since: datetime) -> set[str]:
+    """Those of these authors who wrote something that was first seen between `since` and `before`, all of which it reads."""
+    found: set[str] = set()
+    for some in _batches(authors):
+        query = select(mentions.c.author).distinct().where(mentions.c.author.in_(some))
+        query = query.where(mentions.c.first_seen_at >= since, mentions.c.first_seen_at < before)
+        found.update(tx.execute(query).scalars())
+    return found
+
+
+def up(tx: Connection, source: str, rules: Sequence[str], *, limit: int) -> dict[str, int]:
+    """What a source brought of ours, was told as an incident of one of `rules` and is still on its platform, as far as is
+    known: our ids by external id, those first of which that was confirmed longest ago, at most `limit`."""
+    query = (
+        select(mentions.c.external_id, mentions.c.id)
+        .join(matches, matches.c.mention_id == mentions.c.id)
+        .where(matches.c.rule.in_(rules), matches.c.incident_id.is_not(None))
+        .where(mentions.c.source == source, mentions.c.ours, mentions.c.gone_at.is_(None))
+        .order_by(func.coalesce(mentions.c.checked_at, mentions.c.first_seen_at), mentions.c.id)
+    )
+    return {row.external_id: row.id for row in tx.execute(query.limit(limit))}
+
+
+def told_of(
+    tx: Connection, platform: str, external_ids: Iterable[str], rules: Sequence[str], *, gone: bool
+) -> list[tuple[int, int]]:
+    """Our own ones among these that were told as an incident of one of `rules`, and that are `gone` or are not: pairs of
+    our id and the incident's."""
+    found: list[tuple[int, int]] = []
+    absent = mentions.c.gone_at.is_not(None) if gone else mentions.c.gone_at.is_(None)
+    for ids in _batches(external_ids):
+        query = (
+            select(mentions.c.id, matches.c.incident_id)
+            .join(matches, matches.c.mention_id == mentions.c.id)
+            .where(mentions.c.platform == platform, mentions.c.external_id.in_(ids), mentions.c.ours, absent)
+            .where(matches.c.rule.in_(rules), matches.c.incident_id.is_not(None))
+        )
+        found += [(row.id, row.incident_id) for row in tx.execute(query)]
+    return found
+
+
+def back(tx: Connection, platform: str, external_ids: Iterable[str], now: datetime) -> None:
+    """What we said and was gone is there again, with the words that were kept."""
+    words = or_(mentions.c.text != "", mentions.c.title != "")
+    for ids in _batches(external_ids):
+        there = and_(mentions.c.platform == platform, mentions.c.external_id.in_(ids), mentions.c.ours, words)
+        tx.execute(update(mentions).where(there).values(gone_at=None, checked_at=now))
+
+
+def judge_again(tx: Connection, ids: Sequence[int]) -> None:
+    """Puts mentions back into the judge's queue as if it had never seen them: what became of them before is over."""
+    for some in _batches(ids):
+        tx.execute(matches.delete().where(matches.c.mention_id.in_(some)))
+        tx.execute(update(mentions).where(mentions.c.id.in_(some)).values(judged=mentions.c.history))
+
+
+def seen(tx: Connection, ids: Iterable[int]) -> dict[int, datetime]:
+    """When each of these was last known to be on its platform: when that was confirmed, or first seen."""
+    last = func.coalesce(mentions.c.checked_at, mentions.c.first_seen_at).label("last")
+    found: dict[int, datetime] = {}
+    for some in _batches(ids):
+        rows = tx.execute(select(mentions.c.id, last).where(mentions.c.id.in_(some)))
+        found.update({row.id: row.last for row in rows})
+    return found
 
 
 def count(tx: Connection, *, since: datetime | None = None) -> int:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from monitor.model import Message, Notification, Reason
-from monitor.schema import notifications
+from monitor.model import Level, Message, Notification, Reason
+from monitor.restraint import CEILING, Passed, Waiting
+from monitor.schema import notifications, refusals
 
-_WAITING = and_(notifications.c.sent_at.is_(None), notifications.c.failed_at.is_(None))
+_WAITING = and_(
+    notifications.c.sent_at.is_(None), notifications.c.failed_at.is_(None), notifications.c.told_in.is_(None)
+)
+_LIMITED = and_(notifications.c.level.is_not(None), notifications.c.admitted_at.is_(None))
+"""What the limits of its recipient have still to let through."""
+_RESTRAINT = 0x72657374
+"""The advisory lock under which PostgreSQL workers apply limits one after another."""
+_SOME = 500
 
 
 def add(tx: Connection, fresh: Sequence[Notification]) -> int:
@@ -33,7 +41,7 @@ def claim(
     """Leases up to `limit` notifications that are due and that nobody holds, the longest due first, but none for the
     (inbox, channel) pairs in `busy`: a hanging channel must not fill the hands of the others."""
     free = or_(notifications.c.leased_until.is_(None), notifications.c.leased_until < now)
-    query = select(notifications.c.id).where(_WAITING, notifications.c.due_at <= now, free)
+    query = select(notifications.c.id).where(_WAITING, ~_LIMITED, notifications.c.due_at <= now, free)
     for inbox, channel in busy:
         query = query.where(~and_(notifications.c.inbox == inbox, notifications.c.channel == channel))
     query = query.order_by(notifications.c.due_at, notifications.c.id).limit(limit)
@@ -54,9 +62,9 @@ def sent(tx: Connection, one: Notification, now: datetime) -> bool:
     return _end(tx, one, sent_at=now, error=None)
 
 
-def later(tx: Connection, one: Notification, due_at: datetime, error: str) -> bool:
-    """Gives a notification back, to be tried again at `due_at`."""
-    return _end(tx, one, due_at=due_at, error=error)
+def later(tx: Connection, one: Notification, due_at: datetime, error: str, now: datetime | None = None) -> bool:
+    """Gives a notification back, to be tried again at `due_at`; it has failed at `now`."""
+    return _end(tx, one, due_at=due_at, error=error, failing_since=one.failing_since or now)
 
 
 def failed(tx: Connection, one: Notification, now: datetime, error: str) -> bool:
@@ -84,7 +92,8 @@ def free_all(tx: Connection, lease: str | None = None) -> None:
 def replay(tx: Connection, key: str, now: datetime) -> bool:
     """Makes a notification due again under the same id; False where there is none of that id."""
     values = {"due_at": now, "sent_at": None, "failed_at": None, "error": None, "attempts": 0}
-    values |= {"lease": None, "leased_until": None}
+    values |= {"lease": None, "leased_until": None, "failing_since": None}
+    values |= {"admitted_at": now, "withheld": None, "told_in": None}  # whoever asks for it again shall have it
     return tx.execute(update(notifications).where(notifications.c.id == key).values(values)).rowcount == 1
 
 
@@ -105,11 +114,13 @@ def exists(tx: Connection, prefix: str) -> bool:
 def listed(
     tx: Connection, state: str | None = None, *, incident_id: int | None = None, limit: int | None = None
 ) -> list[Notification]:
-    """Notifications, newest first; `state` is due, sent or failed."""
+    """Notifications, newest first; `state` is due, withheld, sent or failed."""
     query = select(notifications).order_by(notifications.c.created_at.desc(), notifications.c.id)
     if state is not None:
-        query = query.where({"due": _WAITING, "sent": notifications.c.sent_at.is_not(None),
-                             "failed": notifications.c.failed_at.is_not(None)}[state])  # fmt: skip
+        held = notifications.c.withheld.is_not(None)
+        states = {"due": and_(_WAITING, ~held), "withheld": and_(held, notifications.c.admitted_at.is_(None)),
+                  "sent": notifications.c.sent_at.is_not(None), "failed": notifications.c.failed_at.is_not(None)}  # fmt: skip
+        query = query.where(states[state])
     if incident_id is not None:
         query = query.where(notifications.c.incident_id == incident_id)
     return [notification(row) for row in tx.execute(query if limit is None else query.limit(limit))]
@@ -119,6 +130,90 @@ def failed_since(tx: Connection, since: datetime) -> list[Notification]:
     """Notifications given up since then, oldest first."""
     query = select(notifications).where(notifications.c.failed_at >= since).order_by(notifications.c.failed_at)
     return [notification(row) for row in tx.execute(query)]
+
+
+def unadmitted(tx: Connection, now: datetime) -> list[Waiting]:
+    """What is due and has still to pass the limits of its recipient, with all that a ceiling withheld before; nothing
+    where nothing of it is due. Only one worker at a time gets an answer, until its transaction ends."""
+    due = and_(_WAITING, _LIMITED, notifications.c.due_at <= now)
+    if tx.execute(select(notifications.c.id).where(due).limit(1)).first() is None:
+        return []
+    if tx.dialect.name == "postgresql":
+        tx.execute(select(func.pg_advisory_xact_lock(_RESTRAINT)))
+    query = select(notifications).where(
+        _WAITING, _LIMITED, or_(notifications.c.due_at <= now, notifications.c.withheld == CEILING)
+    )
+    return [
+        Waiting(
+            id=row.id,
+            inbox=row.inbox,
+            channel=row.channel,
+            recipient=row.recipient,
+            level=Level(row.level),
+            reason=Reason(row.reason),
+            created_at=row.created_at,
+            incident_id=row.incident_id,
+            mentions=row.mentions,
+            withheld=row.withheld,
+        )
+        for row in tx.execute(query.order_by(notifications.c.created_at, notifications.c.id))
+    ]
+
+
+def _to(inbox: str, channel: str, recipient: str) -> ColumnElement[bool]:
+    """One recipient: a mail address is the same in every inbox, what has a channel's name is its inbox's own."""
+    same = and_(notifications.c.channel == channel, notifications.c.recipient == recipient)
+    return same if channel == "email" else and_(same, notifications.c.inbox == inbox)
+
+
+def passed(tx: Connection, to: Waiting, since: datetime, now: datetime) -> list[Passed]:
+    """What was let through to the recipient of `to` since then; not what a clock set wrong has let through later than
+    `now`, which would keep everything back until that time has come."""
+    query = select(notifications.c.admitted_at, notifications.c.incident_id).where(
+        _to(to.inbox, to.channel, to.recipient), notifications.c.admitted_at > since, notifications.c.admitted_at <= now
+    )
+    return [Passed(row.admitted_at, row.incident_id) for row in tx.execute(query)]
+
+
+def told(tx: Connection, to: Waiting, incident_ids: Sequence[int]) -> dict[int, int]:
+    """Of how many mentions of each incident the recipient of `to` has been told."""
+    # What a later message about the same incident replaced was never told, and was never withheld.
+    summed = and_(notifications.c.told_in.is_not(None), notifications.c.withheld.is_not(None))
+    known = or_(notifications.c.admitted_at.is_not(None), summed)
+    found: dict[int, int] = {}
+    for start in range(0, len(incident_ids), _SOME):
+        query = select(notifications.c.incident_id, func.max(notifications.c.mentions)).where(
+            _to(to.inbox, to.channel, to.recipient),
+            notifications.c.incident_id.in_(incident_ids[start : start + _SOME]),
+            known,
+        )
+        found |= {row[0]: row[1] for row in tx.execute(query.group_by(notifications.c.incident_id))}
+    return found
+
+
+def admit(tx: Connection, ids: Sequence[str], now: datetime) -> None:
+    """Lets notifications through: from now on they may be sent."""
+    _set(tx, ids, admitted_at=now, withheld=None, due_at=now)
+
+
+def put_off(tx: Connection, until: Mapping[str, datetime], *, withheld: str | None = None) -> None:
+    """Has notifications wait until their time; `withheld` says why, where it is not for a few minutes."""
+    by_time: dict[datetime, list[str]] = {}
+    for key, moment in until.items():
+        by_time.setdefault(moment, []).append(key)
+    for moment, ids in by_time.items():
+        _set(tx, ids, due_at=moment, **({"withheld": withheld} if withheld else {}))
+
+
+def told_in(tx: Connection, ids: Sequence[str], key: str) -> None:
+    """Ends notifications that another one tells of."""
+    _set(tx, ids, told_in=key)
+
+
+def _set(tx: Connection, ids: Sequence[str], **values: Any) -> None:
+    for start in range(0, len(ids), _SOME):
+        some = notifications.c.id.in_(ids[start : start + _SOME])
+        tx.execute(update(notifications).where(some).values(values))
 
 
 def next_due(tx: Connection) -> datetime | None:
@@ -148,10 +243,15 @@ def _values(one: Notification) -> dict[str, Any]:
             "html": said.html,
             "data": dict(said.data),
             "headers": dict(said.headers),
+            **({"images": dict(said.images)} if said.images else {}),
         },
         "created_at": one.created_at,
         "due_at": one.due_at,
         "attempts": 0,
+        "level": one.level.value if one.level else None,
+        "mentions": one.mentions,
+        "admitted_at": one.admitted_at,
+        "withheld": one.withheld,
     }
 
 
@@ -173,4 +273,33 @@ def notification(row: Row[Any]) -> Notification:
         sent_at=row.sent_at,
         failed_at=row.failed_at,
         error=row.error,
+        level=Level(row.level) if row.level else None,
+        mentions=row.mentions,
+        admitted_at=row.admitted_at,
+        withheld=row.withheld,
+        told_in=row.told_in,
+        failing_since=row.failing_since,
     )
+
+
+def refuse(tx: Connection, one: Notification, why: str, now: datetime) -> bool:
+    """Notes that the recipient of a notification does not exist: nothing more is written to it. False if known."""
+    if one.recipient in refused(tx, one.inbox, one.channel):
+        return False
+    values = {"inbox": one.inbox, "channel": one.channel, "recipient": one.recipient, "at": now, "why": why}
+    tx.execute(insert(refusals).values(values))
+    return True
+
+
+def accept(tx: Connection, one: Notification) -> None:
+    """Forgets that the recipient of a notification was refused: it took one."""
+    where = and_(
+        refusals.c.inbox == one.inbox, refusals.c.channel == one.channel, refusals.c.recipient == one.recipient
+    )
+    tx.execute(delete(refusals).where(where))
+
+
+def refused(tx: Connection, inbox: str, channel: str) -> set[str]:
+    """The recipients of an inbox's channel that do not exist."""
+    query = select(refusals.c.recipient).where(refusals.c.inbox == inbox, refusals.c.channel == channel)
+    return set(tx.execute(query).scalars())

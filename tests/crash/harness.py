@@ -220,7 +220,7 @@ def _leases(daemon: Daemon) -> str:
 
 
 def _inbox(name: str, addresses: tuple[str, ...]) -> str:
-    lines = [f"[inboxes.{name}]", f"email = [{', '.join(f'{one!r}' for one in addresses)}]"]
+    lines = [f"[inboxes.{name}]", "at_most = 10000", f"email = [{', '.join(f'{one!r}' for one in addresses)}]"]
     if name in HOOKS:
         hook = f'{{ url = {{ env = "HOOK_{name.upper()}" }}, secret = {{ env = "HOOK_SECRET" }} }}'
         lines.append(f"webhook = {hook}")

@@ -1,9 +1,10 @@
-"""A week in numbers as a message: what was said, what became of it, and what could not be seen. Nobody's words."""
+"""A week in numbers as a message: what was said, what became of it, and what could not be seen."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,6 +13,8 @@ from monitor.digest import Digest
 from monitor.messages import mentions as telling
 from monitor.messages.digest import words
 from monitor.messages.digest.data import body
+from monitor.messages.digest.pictures import pictures
+from monitor.messages.digest.ratings import compared, explained, moving, ratings, weeks
 from monitor.messages.digest.rows import Count, columns, counts, percent, row, rows
 from monitor.messages.page import TONES, Page, rendered
 from monitor.messages.risks import wording
@@ -26,27 +29,55 @@ _ROWS = (25, 12, 6, 3)
 the last row, so that every table adds up to what it did."""
 
 
-def digest(week: Digest, *, organisation: str, timezone: ZoneInfo, now: datetime, inbox: str) -> Message:
-    """What `inbox` is told of a week: numbers alone. A mention is named by its risk, source, time and link, whatever
-    detail the inbox is allowed: no text, title or author is in any part of it."""
+_ORDER = (
+    "incidents", "risks", "worst", "blind", "weeks", "ratings", "replies", "themes", "locations", "sources", "stars",
+    "unread", "records", "also",
+)  # fmt: skip
+_FIRST = {"marketing": ("weeks", "ratings", "replies", "themes", "incidents", "worst", "risks", "blind")}
+"""What an inbox wants to know first, where that is not what became of incidents."""
+
+
+def digest(
+    week: Digest,
+    *,
+    organisation: str,
+    timezone: ZoneInfo,
+    now: datetime,
+    inbox: str,
+    detail: Detail = Detail.NONE,
+    ours: Sequence[str] = (),
+    drawn: Mapping[str, str] | None = None,
+) -> Message:
+    """What `inbox` is told of a week: numbers, and the mentions that mattered by risk, source, time and link, with as much
+    of their words as `detail` allows; `ours` are brands and people that an excerpt may name. `drawn` are those of the
+    week's `pictures` that could be drawn, in base64 by name."""
     organisation, inbox = line(organisation, 100), line(inbox, 60)
     page = _page(week, organisation=organisation, timezone=timezone, now=now, inbox=inbox)
+    keep = (organisation, *ours)
+    shown = {one.name: one for one in pictures(week) if one.name in (drawn or {})}
+    told = [telling.told(one, detail=detail, keep=keep, timezone=timezone, now=now) for one in week.worst[:5]]
     text = html = ""
     for longest in _ROWS:
-        text, html = rendered("digest", page, **_shown(week, timezone, now, longest))
+        more = _shown(week, timezone, now, longest) | {"pictures": shown, "worst": told}
+        text, html = rendered("digest", page, **more, commands=words.commands(week, inbox), order=_ordered(inbox))
         if len(html.encode("utf-8", "replace")) <= _LARGEST:
             break
     return Message(
         subject=page.subject,
         text=re.sub(r"\n{3,}", "\n\n", text),
         html=html,
-        data=body(week, organisation=organisation, inbox=inbox, timezone=timezone, now=now),
+        data=body(week, organisation=organisation, inbox=inbox, timezone=timezone, now=now, detail=detail, keep=keep),
         headers={
             "X-Wellheard-Reason": Reason.DIGEST.value,
             "X-Wellheard-Level": Level.INFO.value,
             "Precedence": "bulk",
         },
+        images={f"{name}@wellheard": picture for name, picture in (drawn or {}).items() if name in shown},
     )
+
+
+def _ordered(inbox: str) -> list[str]:
+    return list(dict.fromkeys((*_FIRST.get(inbox, ()), *_ORDER)))
 
 
 def _shown(week: Digest, timezone: ZoneInfo, now: datetime, longest: int) -> dict[str, Any]:
@@ -55,6 +86,7 @@ def _shown(week: Digest, timezone: ZoneInfo, now: datetime, longest: int) -> dic
     listed = min(longest, 10)
     unseen = [words.unseen(one, timezone, now) for one in week.blind]
     unseen += [words.seen_in_part(one, timezone, now) for one in week.partly]
+    titles, table = weeks(week, min(longest, 6))
     return {
         "columns": columns,
         "numbers": _numbers(week),
@@ -65,20 +97,28 @@ def _shown(week: Digest, timezone: ZoneInfo, now: datetime, longest: int) -> dic
         "more": max(len(week.unresolved) - listed, 0),
         "risks": _risks(week, longest),
         "risks_note": words.risks(week),
-        "worst": [telling.told(one, detail=Detail.NONE, keep=(), timezone=timezone, now=now) for one in week.worst[:5]],
+        "elsewhere": words.elsewhere(week),
         "seen": words.seen(week),
         "blind": unseen[:listed],
         "blinder": max(len(unseen) - listed, 0),
+        "compared": compared(week),
+        "weeks": table,
+        "week_names": titles,
+        "ratings": ratings(week, longest),
+        "ratings_note": explained(week),
+        "replies": words.replied(week),
         "locations": rows(week.by_location, longest, "locations"),
         "sources": rows(heard, longest, "sources"),
         "silent": words.silent(week),
         "stars": _stars(week),
         "themes": rows(week.by_theme, longest, "themes"),
-        "themes_note": "A mention can be about several, or about none of these.",
+        "themes_note": " ".join(
+            filter(None, (moving(week), "A mention can be about several, or about none of these."))
+        ),
         "unread": counts(words.unread(week), longest),
+        "records": words.records(week, listed),
         "also": words.also(week),
         "counted": words.counted(week, timezone, now),
-        "command": words.command(week.period),
     }
 
 
@@ -135,4 +175,4 @@ def _stars(week: Digest) -> list[Count]:
     ]
 
 
-__all__ = ["digest"]
+__all__ = ["digest", "pictures"]

@@ -1,13 +1,14 @@
-"""A week's numbers for a machine: the body of the webhook, with the words of people nowhere in it."""
+"""A week's numbers for a machine: the body of the webhook, with people's words only as far as an inbox may have them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.digest import Blind, Digest, Part, Partly
+from monitor.digest import Before, Blind, Digest, Part, Partly, Precision
 from monitor.messages import mentions as telling
 from monitor.messages.digest.rows import Row, row, rows
 from monitor.messages.text import line
@@ -20,12 +21,22 @@ _LISTS = (1000, 60, 40, 25, 15, 8, 4, 2)
 """How long the lists may be: the first of these with which the body is small enough."""
 
 
-def body(week: Digest, *, organisation: str, inbox: str, timezone: ZoneInfo, now: datetime) -> dict[str, Json]:
+def body(
+    week: Digest,
+    *,
+    organisation: str,
+    inbox: str,
+    timezone: ZoneInfo,
+    now: datetime,
+    detail: Detail = Detail.NONE,
+    keep: Sequence[str] = (),
+) -> dict[str, Json]:
     """The webhook's body. Locations, sources and themes that would be too many are summed up in one called "n other
     ...", so that sources and locations always add up to the whole."""
     made: dict[str, Json] = {}
     for longest in _LISTS:
         data = {"organisation": organisation, "inbox": inbox, **_data(week, timezone, longest)}
+        data["worst"] = [telling.data(one, detail=detail, keep=keep) for one in week.worst[: max(longest // 4, 1)]]
         made = {"type": "digest.weekly", "timestamp": stamp(now), "data": data}
         if len(json.dumps(made, ensure_ascii=False).encode("utf-8", "replace")) <= _LARGEST:
             break
@@ -59,7 +70,29 @@ def _data(week: Digest, timezone: ZoneInfo, longest: int) -> dict[str, Json]:
         "sources_watched": week.sources,
         "watched_since": stamp(week.watched_since),
         "undelivered": week.undelivered,
-        "worst": [telling.data(one, detail=Detail.NONE, keep=()) for one in week.worst[: max(longest // 4, 1)]],
+        "weeks_before": [_before(one) for one in week.before],
+        "reviews": week.whole.reviews,
+        "reviews_unanswered": sum(week.unanswered.values()),
+        "replies_disclosing": week.disclosed,
+        "seconds_to_reply": _seconds(week.to_reply),
+        "rules": [_record(one) for one in week.records[:longest]],
+        "elsewhere": None if week.elsewhere is None else asdict(week.elsewhere),
+    }
+
+
+def _before(one: Before) -> dict[str, Json]:
+    return {"name": line(one.period.name, 60), **_part(row("", [one.whole]))}
+
+
+def _record(one: Precision) -> dict[str, Json]:
+    return {
+        "rule": line(one.rule, 60),
+        "judged": one.judged,
+        "false_alarms": one.false,
+        "right": round(one.right.figure, 3),
+        "right_likely": [round(one.right.low, 3), round(one.right.high, 3)],
+        "suggested_score": one.threshold,
+        "would_spare": one.spared,
     }
 
 
@@ -76,6 +109,7 @@ def _part(one: Row) -> dict[str, Json]:
         "unread": one.unread,
         "stars": one.given,
         "mean_stars": None if one.mean is None else round(one.mean, 2),
+        "stars_likely": None if one.likely is None else [round(one.likely.low, 2), round(one.likely.high, 2)],
     }
 
 
@@ -91,6 +125,8 @@ def _incidents(week: Digest, longest: int) -> dict[str, Json]:
         "resolved": week.resolved,
         "outcomes": {name or "none": count for name, count in week.outcomes.items()},
         "unresolved": len(week.unresolved),
+        "overdue": len(week.overdue),
+        "due_next_week": len(week.due_soon),
         "seconds_to_acknowledge": _seconds(week.to_ack),
         "seconds_to_resolve": _seconds(week.to_resolve),
         "drills": week.drills,

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from monitor.digest import Part
+from monitor.digest import Part, Range
 from monitor.messages.page import WIDTH
 from monitor.messages.text import MARK, line
 
@@ -21,7 +21,8 @@ _SPARE = 2
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """What was said in one part: `mentions` are the sum of the four moods; `given` is how many came with stars, and
-    `mean` what those are on average, None where there are none. `share` is the mentions in percent of the largest row."""
+    `mean` what those are on average, None where there are none. `share` is the mentions in percent of the largest row,
+    `likely` where the rating probably lies."""
 
     name: str
     mentions: int
@@ -32,6 +33,7 @@ class Row:
     given: int
     mean: float | None
     share: int = 100
+    likely: Range | None = None
 
     @property
     def stars(self) -> str:
@@ -77,14 +79,28 @@ def row(name: str, parts: Iterable[Part]) -> Row:
     """The sum of `parts` under one name."""
     parts = list(parts)
     mood = {name: sum(part.sentiments.get(name, 0) for part in parts) for name in _MOODS}
-    given = sum(sum(part.stars.values()) for part in parts)
+    whole = summed(parts)
+    given = whole.stars.total()
     return Row(
         name=line(name, _NAME) or "?",
         mentions=sum(part.mentions for part in parts),
         **mood,
         given=given,
-        mean=sum(part.sum_of_stars for part in parts) / given if given else None,
+        mean=whole.mean_stars,
+        likely=whole.rating,
     )
+
+
+def summed(parts: Iterable[Part]) -> Part:
+    """Several parts as one."""
+    made = Part()
+    for part in parts:
+        made.mentions += part.mentions
+        made.reviews += part.reviews
+        made.sentiments += part.sentiments
+        made.stars += part.stars
+        made.sum_of_stars += part.sum_of_stars
+    return made
 
 
 def counts(numbers: Mapping[str, int], limit: int = 25) -> list[Count]:

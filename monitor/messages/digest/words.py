@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.digest import Blind, Digest, Partly
+from monitor.digest import Blind, Digest, Partly, Precision
 from monitor.messages.digest.rows import percent
 from monitor.messages.page import TONES
 from monitor.messages.risks import wording
@@ -25,7 +25,7 @@ _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December",
 )  # fmt: skip
-_OUTCOMES = {
+OUTCOMES = {
     "responded": "responded",
     "removed": "removed",
     "no-action": "no action needed",
@@ -173,10 +173,14 @@ def incidents(week: Digest) -> list[tuple[str, str]]:
         return []
     older = sum(1 for one in week.unresolved if one.opened_at < week.period.since)
     facts = [("Opened", f"{len(week.opened):,}"), ("Acknowledged", f"{week.acked:,}{_late(week)}")]
-    outcomes = ", ".join(f"{count} {_OUTCOMES.get(name, line(name, 30))}" for name, count in week.outcomes.items())
+    outcomes = ", ".join(f"{count} {OUTCOMES.get(name, line(name, 30))}" for name, count in week.outcomes.items())
     facts.append(("Resolved", f"{week.resolved:,}" + (f": {outcomes}" if outcomes else "")))
     before = f", {older} of them from before" if older else ""
     facts.append(("Still open", f"{len(week.unresolved):,}{before}"))
+    if week.overdue:
+        facts.append(("Overdue", f"{len(week.overdue):,} not acknowledged by the deadline"))
+    if week.due_soon:
+        facts.append(("Due next week", f"{many(len(week.due_soon), 'deadline')} to acknowledge"))
     if week.to_ack is not None:
         facts.append(("Median time to acknowledge", lasting(week.to_ack)))
     if week.to_resolve is not None:
@@ -197,8 +201,10 @@ def heaviest(found: Iterable[Incident]) -> list[Incident]:
 
 def standing(one: Incident, timezone: ZoneInfo, now: datetime) -> Standing:
     """An unresolved incident for people."""
+    due = one.ack_due_at
+    late = f", due {local(due, timezone, now)}" if due and one.state is State.OPEN else ""
     state = {
-        State.OPEN: "not acknowledged",
+        State.OPEN: f"{'overdue' if due and due <= now else 'not acknowledged'}{late}",
         State.ACKED: "acknowledged, not resolved",
         State.RESOLVED: "resolved since",
     }[one.state]
@@ -216,6 +222,60 @@ def risks(week: Digest) -> str:
     """How the counts of risk classes are to be read."""
     shows = "mention shows" if week.at_risk == 1 else "mentions show"
     return f"{week.at_risk:,} {shows} a risk, our own among them; one mention can show several."
+
+
+def elsewhere(week: Digest) -> str:
+    """What is left out since others are told of it; empty where nothing is."""
+    left = week.elsewhere
+    if left is None or not (left.at_risk or left.opened or left.unresolved):
+        return ""
+    parts = [many(left.at_risk, "mention")] if left.at_risk else []
+    parts += [f"{many(left.opened, 'new incident')}"] if left.opened else []
+    parts += [f"{left.unresolved:,} still open"] if left.unresolved else []
+    return f"Of other classes, of which other inboxes are told: {', '.join(parts)}."
+
+
+def replied(week: Digest) -> list[tuple[str, str]]:
+    """Own replies and what was left unanswered, label and value; empty where there is neither."""
+    reviews, silent = week.whole.reviews, sum(week.unanswered.values())
+    if not (week.replies or reviews):
+        return []
+    facts = [("Our own replies", f"{week.replies:,}")]
+    if week.to_reply is not None:
+        of = "" if week.timed == week.replies else f", over the {week.timed:,} of which it is known"
+        facts.append(("Median time to reply", f"{lasting(week.to_reply)}{of}"))
+    if week.replies:
+        told = f"{week.disclosed:,}: wellheard audit" if week.disclosed else "none was found"
+        facts.append(("May reveal a patient", told))
+    if reviews:
+        facts.append(("Reviews not answered", f"{silent:,} of {reviews:,}{_where(week)}"))
+    return facts
+
+
+def _where(week: Digest) -> str:
+    if len(week.by_location) < 2 or not week.unanswered:
+        return ""
+    named = [f"{line(name, 60)} {count:,}" for name, count in list(week.unanswered.items())[:3]]
+    more = f" and {len(week.unanswered) - 3} more" if len(week.unanswered) > 3 else ""
+    return f": {', '.join(named)}{more}"
+
+
+def records(week: Digest, limit: int) -> list[tuple[str, str]]:
+    """How often each rule was right, label and value; those without a false alarm only while there is room."""
+    return [(line(wording(one.rule).title, 60), _record(one)) for one in week.records[:limit]]
+
+
+def _record(one: Precision) -> str:
+    if not one.false:
+        return f"right all of {many(one.judged, 'time')}"
+    low, figure, high = (round(100 * part) for part in one.right)
+    told = f"{many(one.false, 'false alarm')} of {one.judged:,}: right in {figure} %, likely {low} to {high} %"
+    if one.threshold is None:
+        return told
+    return (
+        f"{told}. From a score of {one.threshold:.3g} of 25 on it would have spared {one.spared:,} of them and missed "
+        "nothing else"
+    )
 
 
 def unseen(one: Blind, timezone: ZoneInfo, now: datetime) -> tuple[str, str, str]:
@@ -270,9 +330,15 @@ def counted(week: Digest, timezone: ZoneInfo, now: datetime) -> str:
     )
 
 
-def command(period: Period) -> str:
-    """What to type for the same numbers; empty where there is no such command."""
-    return f"wellheard digest --week {period.name}" if _WEEK.fullmatch(period.name) else ""
+def commands(week: Digest, inbox: str) -> list[str]:
+    """What to type for the same numbers, and for what is behind them; empty where there is no such command."""
+    if not _WEEK.fullmatch(week.period.name):
+        return []
+    return [f"wellheard digest --week {week.period.name} --inbox {_quoted(inbox)}"]
+
+
+def _quoted(name: str) -> str:
+    return name if re.fullmatch(r"[\w.-]+", name) else "NAME"
 
 
 def many(count: int, noun: str) -> str:
