@@ -111,6 +111,8 @@ class Keyed(Bare):
 async def checked(answers, client):
     if answers["url"] == "https://nothing.example":
         return
+    if answers["url"] == "https://changed.example":
+        raise KeyError("canary-key")
     if answers["url"] == "https://down.example":
         await answer.ask(client, "GET", httpx.URL(URL + "/accounts"), auth=Bearer(answers["token"]))
     yield Found(name="Demo Site", shown="a site", options={"url": answers["url"]})

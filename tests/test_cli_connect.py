@@ -302,6 +302,10 @@ def test_credentials_that_reach_nothing_or_do_not_work_are_explained(desk):
     assert (refused.code, refused.out) == (1, "")
     assert "127.0.0.1 answered 401" in refused.err
 
+    changed = desk("demo_key", "--set", token, "--set", "url=https://changed.example")
+    assert (changed.code, changed.out) == (1, "")
+    assert "the platform's answer cannot be read" in changed.err
+
 
 def test_options_that_the_connector_refuses_are_never_written(desk):
     desk.provider.client = ("wrong", SECRET)

@@ -175,6 +175,11 @@ async def _looked(network: Network, way: Connect, answers: Answers, ways: Ways) 
             raise NotPossible(str(error)) from None
         except httpx.TransportError as error:
             raise NotPossible(f"{error}: try again later") from None
+        except (LookupError, TypeError, ValueError, AttributeError):  # what a mapping of unknown shape raises
+            raise NotPossible(
+                "the platform's answer cannot be read: its API may have changed; please report it, and write the source"
+                " by hand meanwhile (docs/connectors)"
+            ) from None
     return answers, found
 
 

@@ -1,0 +1,1 @@
+"""The Bluesky connector against the AT Protocol's own servers, outside CI."""
