@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, ClassVar, Literal
@@ -14,9 +15,9 @@ from pydantic import Field
 from connectors.kit import imap
 from connectors.kit.imap import Fetched, Session
 from connectors.kit.imap_login import Login, folders
-from connectors.kit.mail import Letter, Reader, headed, proven, read
+from connectors.kit.mail import Letter, Reader, bounces, headed, proven, read, report
 from connectors.kit.rest import UNREADABLE
-from monitor.connector import Access, Ask, Connect, Cursor, Page
+from monitor.connector import Access, Ask, Bounce, Connect, Cursor, Page
 from monitor.model import Mention
 
 _HEAD = "BODY.PEEK[HEADER.FIELDS (FROM CONTENT-TYPE AUTO-SUBMITTED X-WELLHEARD-REASON AUTHENTICATION-RESULTS)]"
@@ -28,7 +29,8 @@ class Imap:
     """The cursor is the newest UID of the folder, which means nothing beyond the folder's UIDVALIDITY: where that has
     changed, the folder is read again down to the floor, and mails are known again by their Message-ID.
 
-    Of a mail that nobody asked for only the sender is read. Nothing is changed on the server, not even a flag."""
+    A mail server's report that one of our own messages could not be delivered is read too: its address is written to no
+    more. Of any other mail that nobody asked for only the sender is read. Nothing is changed on the server, not even a flag."""
 
     platform: ClassVar[str] = "imap"
     access: ClassVar[Access] = Access(
@@ -90,21 +92,26 @@ class Imap:
             unproven = 0
             for at in range(0, len(uids) or 1, _A_PAGE):
                 batch = uids[at : at + _A_PAGE]
-                mentions, skipped, forged = await self._read(session, batch)
+                mentions, skipped, forged, returned = await self._read(session, batch)
                 unproven += forged
                 last, done = max([last, *batch]), at + _A_PAGE >= len(uids)
                 yield Page(
                     mentions=[mention for mention in mentions if mention.published_at >= floor],
                     skipped=skipped,
+                    bounces=returned,
                     cursor={"of": self.of, "validity": opened.validity, "uid": last} if cursor or done else None,
                     warnings=[self._unproven(unproven)] if done and unproven else (),
                 )
 
-    async def _read(self, session: Session, uids: Sequence[int]) -> tuple[list[Mention], int, int]:
-        """What these mails say, how many were skipped, and how many of those for want of a proof."""
+    async def _read(self, session: Session, uids: Sequence[int]) -> tuple[list[Mention], int, int, list[Bounce]]:
+        """What these mails say, how many were skipped, how many of those for want of a proof, and which came back."""
         mentions: list[Mention] = []
+        returned: list[Bounce] = []
         skipped = unproven = 0
         for head in await session.fetch(uids, _HEAD) if uids else ():
+            if found := await self._returned(session, head):
+                returned += found
+                continue
             wanted, proof = self._judged(head)
             unproven += wanted and not proof
             skipped += not (wanted and proof)
@@ -113,7 +120,16 @@ class Imap:
                     mentions += await asyncio.to_thread(self._mentions, mail)
                 except UNREADABLE:
                     skipped += 1
-        return mentions, skipped, unproven
+        return mentions, skipped, unproven, returned
+
+    async def _returned(self, session: Session, head: Fetched) -> list[Bounce]:
+        """The mails that this one says could not be delivered. Anybody can write such a mail: whose bounce it is, its
+        reader knows."""
+        found: list[Bounce] = []
+        with suppress(*UNREADABLE):
+            for mail in await session.fetch([head.uid], _WHOLE) if report(head.content) else ():
+                found += await asyncio.to_thread(bounces, mail.content)
+        return found
 
     def _judged(self, head: Fetched) -> tuple[bool, bool]:
         """Whether a mail is to be read, and whether it is from whom it says."""

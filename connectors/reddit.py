@@ -197,8 +197,10 @@ class Reddit(Rest):
 
     def page(self, items: Sequence[Json], floor: datetime) -> Page:
         """Read things; those that were blanked are gone."""
-        gone = [things.fullname(thing) for thing in items if things.fullnames([thing]) and things.gone(thing)]
-        return replace(super().page(items, floor), gone=gone)
+        readable = [thing for thing in items if things.fullnames([thing])]
+        gone = [things.fullname(thing) for thing in readable if things.gone(thing)]
+        unsigned = [things.fullname(thing) for thing in readable if things.unsigned(thing)]
+        return replace(super().page(items, floor), gone=gone, unsigned=unsigned)
 
     def arrived(self, item: Json) -> datetime:
         return things.created(item)

@@ -76,6 +76,10 @@ class Scenario:
             fresh = [one for one in mentions if one.published_at >= floor]
             yield Page(mentions=fresh, gone=gone, cursor={"start": start.isoformat(), "played": last})
 
+    def over(self, cursor: Cursor) -> bool:
+        """Whether a walk that stands here has played it to its end."""
+        return self.script is not None and cursor.get("played", 0) >= len(self.script.steps)
+
 
 def shipped() -> dict[str, Traversable]:
     """The scenarios that come with the package, by name."""

@@ -47,19 +47,33 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bounce:
+    """A mail that a mail server could not deliver (RFC 3464): the Message-ID of the mail that came back, who should have
+    got it, and the status, such as "5.1.1"."""
+
+    message_id: str
+    recipient: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """What one step of a walk found. Its mentions and its cursor are stored in one transaction.
 
-    `cursor` None: the walk is not over, keep the old one. `gone`: external ids the platform no longer has.
+    `cursor` None: the walk is not over, keep the old one. `gone`: external ids the platform no longer has. `unsigned`:
+    those that are still there, and whose author deleted the account: the name is removed here, too.
     `skipped`: how many items could not be read - they are counted, never the reason to lose the page.
     `warnings`: sentences for people on what this walk could not see, or soon will not: a budget that runs out, an app
-    that waits for its approval. Those of the last whole walk are shown until the next."""
+    that waits for its approval. Those of the last whole walk are shown until the next. `bounces`: mails that came back, of
+    which those count that are ours."""
 
     mentions: Sequence[Mention] = ()
     cursor: Cursor | None = None
     gone: Sequence[str] = ()
+    unsigned: Sequence[str] = ()
     skipped: int = 0
     warnings: Sequence[str] = ()
+    bounces: Sequence[Bounce] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from monitor.model import SourceState
 from monitor.pipeline import Line, deliver, judge, poll, recheck_due, report, retain
 from monitor.pipeline.deliver import finish
+from monitor.pipeline.drill import LONGEST, end
 from monitor.pipeline.poll import claim
 from monitor.pipeline.recheck import any_due
 from monitor.store import StoreError, incidents, outbox, sources
@@ -209,7 +210,10 @@ async def _look_for_digest(engine: Engine) -> None:
 
 
 async def _retain(engine: Engine) -> None:
-    await engine.line.run(retain, engine.line)
+    line = engine.line
+    await line.run(retain, line)
+    # Its command was killed: nobody else would tell people that it is over.
+    await line.run(lambda: end(line, "", cancelled=True, before=line.now() - LONGEST))
 
 
 async def _watchdog(engine: Engine) -> None:

@@ -15,6 +15,15 @@ Json = Any
 Labels = Mapping[str, str]
 """What the configuration says of a source or topic, such as ``{"location": "Main campus"}``."""
 
+PEER = "peer"
+"""The label of what was said about a competitor: its value is the competitor's name."""
+
+CLEAR, HIGH, LOW = 0.5, 4, 2
+"""From which sentiment on, and from how many stars on and down to how many, words and stars can strongly disagree."""
+
+NEUTRAL = 0.2
+"""A sentiment nearer to 0 than this is neither good nor bad, wherever it is given a name."""
+
 
 class Kind(StrEnum):
     """What a mention is, whatever its platform calls it."""
@@ -42,6 +51,12 @@ class Level(StrEnum):
 _RANKS = {level: rank for rank, level in enumerate(Level)}
 
 
+DRILL = "drill"
+"""The platform of what is said in a drill: it is judged and told like all else, marked, and counted nowhere."""
+DRILL_GROUP = "DRILL: "
+"""How a group begins in which a drill is judged, so that it joins nothing real and nothing real joins it."""
+
+
 class State(StrEnum):
     """Where an incident stands. A resolved one is never opened again: a relapse is a new incident."""
 
@@ -58,6 +73,7 @@ class Outcome(StrEnum):
     NO_ACTION = "no-action"
     FALSE_ALARM = "false-alarm"
     OTHER = "other"
+    DRILL = "drill"
 
 
 class Reason(StrEnum):
@@ -69,6 +85,7 @@ class Reason(StrEnum):
     ESCALATED = "escalated"
     REMINDER = "reminder"
     RESOLVED = "resolved"
+    DEADLINE = "deadline"
     DIGEST = "digest"
     DELIVERY_FAILED = "delivery_failed"
     BACKFILLED = "backfilled"
@@ -189,6 +206,11 @@ class Stored:
     gone_at: datetime | None = None
 
     @property
+    def peer(self) -> str:
+        """The competitor that it is about; empty for all that is about us."""
+        return self.labels.get(PEER, "")
+
+    @property
     def mood(self) -> float | None:
         """How content its author is, -1 to 1: the mean of stars and words where there are both, else the one there is."""
         said = self.assessment.sentiment
@@ -201,9 +223,9 @@ class Stored:
     def at_odds(self) -> bool:
         """Whether stars and words strongly disagree: five stars with angry words, one star with praise."""
         stars, said = self.mention.stars, self.assessment.sentiment
-        return (
-            stars is not None and said is not None and ((stars >= 4 and said <= -0.5) or (stars <= 2 and said >= 0.5))
-        )
+        if stars is None or said is None:
+            return False
+        return (stars >= HIGH and said <= -CLEAR) or (stars <= LOW and said >= CLEAR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,8 +234,10 @@ class Rule:
 
     `level` None means: from the signal's score against the appetite, no louder than `loudest`. `count` mentions `within` a span (None: ever)
     breach it. `group_by` names labels; a mention without any of them falls in the group of its source.
-    `unanswered_for`: a mention nobody of ours has answered for that long. `surge`: the group
-    is mentioned more than it usually is, by this sensitivity. `unsilenceable` rules ignore silences.
+    `unanswered_for`: a mention nobody of ours has answered for that long. `at_odds`: stars and words strongly disagree.
+    Three are about a group and not about its mentions one by one: `surge`, it is mentioned more than it usually is, and
+    `slump`, its stars are lower than they used to be, by this sensitivity; `negative_share`, more than this share (0 to 1)
+    of what is said is negative. `unsilenceable` rules ignore silences.
     """
 
     name: str
@@ -230,9 +254,12 @@ class Rule:
     count: int = 1
     within: timedelta | None = None
     unanswered_for: timedelta | None = None
+    at_odds: bool = False
     ack_within: timedelta | None = None
     ack_lasts: timedelta | None = None
     surge: Literal["low", "medium", "high"] | None = None
+    slump: Literal["low", "medium", "high"] | None = None
+    negative_share: float | None = None
     unsilenceable: bool = False
     loudest: Level | None = None
 
@@ -248,7 +275,10 @@ class Step:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """A rule in breach for one group. The chain is frozen at the opening: editing the configuration changes nothing
-    that already runs. `step` counts what was said about it so far, `next_step_at` when it must be looked at again."""
+    that already runs. `step` counts what was said about it so far, `next_step_at` when it must be looked at again.
+    `reach` is the highest step of reach (monitor/reach.py) that one of its mentions has come to.
+    `report_due_at` is by when a device that may have hurt somebody must be reported, `reminded_at` when anybody was last
+    reminded of a deadline."""
 
     id: int
     rule: str
@@ -275,6 +305,39 @@ class Incident:
     note: str = ""
     drill: bool = False
     calm_since: datetime | None = None
+    report_due_at: datetime | None = None
+    reminded_at: datetime | None = None
+    reach: int = 0
+
+
+class Answer(StrEnum):
+    """What came of asking a platform to take something down. Whether it is gone, only its platform shows."""
+
+    GRANTED = "granted"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """What a platform was asked to take down: when, by whom and on which ground; what it answered, as far as it did.
+    `gone_at` is since when its platform no longer has it, `seen_at` when it was last known to be there: what is looked
+    up says so, never the answer."""
+
+    mention_id: int
+    asked_at: datetime
+    asked_by: str
+    ground: str = ""
+    answer: Answer | None = None
+    answered_at: datetime | None = None
+    answered_by: str | None = None
+    gone_at: datetime | None = None
+    seen_at: datetime | None = None
+
+    @property
+    def awaited(self) -> bool:
+        """Whether it is to go and is not gone yet."""
+        return self.gone_at is None and self.answer in {None, Answer.GRANTED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,7 +359,8 @@ class Notification:
 
     `level` None is subject to no limit. `mentions` is how many its incident had when it was written. `admitted_at` is
     when it was let through the limits of its recipient; `withheld` says why it was not (`ceiling` or `quiet`), `told_in`
-    names the notification that tells of it in its place. `failing_since` is when its first attempt failed."""
+    names the notification that tells of it in its place. `failing_since` is when its first attempt failed. One of a `drill`
+    has limits of its own: it takes no room from what is real."""
 
     id: str
     key: str
@@ -319,6 +383,7 @@ class Notification:
     withheld: str | None = None
     told_in: str | None = None
     failing_since: datetime | None = None
+    drill: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

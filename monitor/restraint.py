@@ -16,8 +16,8 @@ CEILING, QUIET = "ceiling", "quiet"
 
 _PAUSE: Mapping[Level, timedelta] = {Level.CRITICAL: timedelta(minutes=1)}
 _USUAL_PAUSE = timedelta(minutes=5)
-_WEIGHT = {reason: place for place, reason in enumerate((Reason.OPENED, Reason.GREW, Reason.REMINDER, Reason.LAPSED,
-                                                         Reason.WORSENED, Reason.ESCALATED, Reason.RESOLVED))}  # fmt: skip
+_WEIGHT = {reason: place for place, reason in enumerate((Reason.OPENED, Reason.GREW, Reason.REMINDER, Reason.DEADLINE,
+                                                         Reason.LAPSED, Reason.WORSENED, Reason.ESCALATED, Reason.RESOLVED))}  # fmt: skip
 """Of two messages of one moment about one incident, the later one here says what matters."""
 
 
@@ -45,6 +45,7 @@ class Waiting:
     incident_id: int | None = None
     mentions: int = 0
     withheld: str | None = None
+    drill: bool = False
 
 
 class Passed(NamedTuple):

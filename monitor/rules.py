@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import NamedTuple
 
-from monitor.model import Incident, Level, Reason, Rule, SourceState, State, Step, Stored
-from monitor.surge import Reading, Turn
+from monitor import reach, share, slump, surge
+from monitor.model import NEUTRAL, Incident, Level, Reason, Rule, SourceState, State, Step, Stored
+from monitor.surge import Reading, Sensitivity, Turn
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -20,6 +21,10 @@ THE_TOLD = ""
 
 MUST_GO = ("own_post_phi", "own_reply_conduct", "own_reply_phi", "own_medical_advice")
 """The classes of what we said ourselves and must take down: it is looked after until it is gone."""
+
+MUTED = frozenset({"brand_service_complaint", "review_integrity"})
+"""The classes of single complaints: what is part of a campaign is told as that, and counts for none of them. What may be
+true of somebody's care, or dangerous, is never muted."""
 
 SOURCE_FAILING = "source_failing"
 SOURCE_QUIET = "source_quiet"
@@ -155,7 +160,7 @@ class Weight(NamedTuple):
 _PLAIN = Weight(1, 0.0)
 
 
-def weight(rule: Rule, one: Stored) -> Weight | None:
+def weight(rule: Rule, one: Stored) -> Weight | None:  # noqa: PLR0911 (one for each condition)
     """What `one` weighs under `rule`, None where a condition does not hold. What is unknown satisfies no limit."""
     said, found = one.mention, one.assessment
     if rule.kinds is not None and said.kind not in rule.kinds:
@@ -168,12 +173,41 @@ def weight(rule: Rule, one: Stored) -> Weight | None:
         return None
     if rule.sentiment_below is not None and (found.sentiment is None or found.sentiment >= rule.sentiment_below):
         return None
-    return _heaviest(rule, one)
+    if rule.at_odds and not one.at_odds:
+        return None
+    speaks = against(rule, one)
+    if speaks is None:
+        return None
+    heaviest = _heaviest(rule, one)
+    return heaviest and max(heaviest, Weight(1, speaks), key=lambda found: found.score)
+
+
+_CONDITIONS = (
+    "kinds", "sources", "ours", "stars_below", "sentiment_below", "at_odds", "slump", "negative_share", "risk",
+    "score_at_least",
+)  # fmt: skip
+
+
+def unmet(rule: Rule, one: Stored) -> list[str]:
+    """The conditions of `rule`, each by itself, that do not hold for `one`."""
+    alone = {key: Rule(name=rule.name, inboxes=(), **{key: getattr(rule, key)}) for key in _CONDITIONS}
+    return [key for key, condition in alone.items() if weight(condition, one) is None]
+
+
+def against(rule: Rule, one: Stored) -> float | None:
+    """How much a mention speaks against its group under a rule on a slump (the stars lost, 0 to 1) or a share (1 where it
+    is negative); 0 under every other rule, None where that cannot be known."""
+    if rule.slump is not None:
+        return None if one.mention.stars is None else slump.lost(one.mention.stars)
+    if rule.negative_share is not None:
+        return None if one.mood is None else float(one.mood <= -NEUTRAL)
+    return 0.0
 
 
 def _heaviest(rule: Rule, one: Stored) -> Weight | None:
+    step = reach.step(one.mention)
     signals = [
-        Weight(signal.impact, signal.likelihood)
+        Weight(reach.raised(signal.impact, step), signal.likelihood)
         for signal in one.assessment.signals
         if rule.risk is None or signal.risk == rule.risk
     ]
@@ -201,13 +235,17 @@ def by_score(score: float, *, notify: float, urgent: float) -> Level:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What the store knows of a rule and group: the matching mentions in no incident yet and in the rule's window,
-    the heaviest of them, until when it is silenced, and the chains of the inboxes that would be told."""
+    the heaviest and the step of the furthest-reaching of them and of those in the incident that were read again, until
+    when it is silenced, the chains of the inboxes that would be told, and when they are reminded of the incident's
+    deadlines."""
 
     fresh: Sequence[int] = ()
     heaviest: Weight = _PLAIN
+    reach: int = 0
     silent_until: datetime | None = None
     chain: Sequence[Step] = ()
     drill: bool = False
+    reminders: Sequence[datetime] = ()
 
 
 class Told(NamedTuple):
@@ -249,8 +287,11 @@ def decide(
     changed, steps = _climbed(changed, now)
     if not quiet:
         told.extend(steps)
+        if _near_deadline(incident, facts, now):
+            changed = replace(changed, reminded_at=now)
+            told = told or [Told(Reason.DEADLINE, changed.inboxes)]  # whatever is said names the deadlines
     changed = _spoken(changed, told, now) if told else changed
-    changed = replace(changed, next_step_at=_next_look(rule, changed, facts, quiet=quiet))
+    changed = replace(changed, next_step_at=_next_look(rule, changed, facts, now, quiet=quiet))
     if changed == incident and not facts.fresh:
         return None
     return Decision(incident=changed, attach=facts.fresh, told=tuple(told), told_before=incident.told_mentions)
@@ -260,7 +301,8 @@ def counted_as(rule: Rule) -> str:
     """Under which name a rule's mentions are counted: other conditions, another count."""
     said = (
         sorted(rule.kinds or ()), rule.risk, sorted(rule.sources or ()), rule.ours, rule.stars_below,
-        rule.sentiment_below, rule.score_at_least, rule.group_by,
+        rule.sentiment_below, rule.score_at_least, rule.group_by, rule.at_odds, bool(rule.slump),
+        rule.negative_share is not None, rule.surge is None and rule.within,
     )  # fmt: skip
     return f"{rule.name}#{blake2b(repr(said).encode(), digest_size=4).hexdigest()}"
 
@@ -269,22 +311,74 @@ _SURGE_LOOK = HOUR
 """How often it is looked whether a surge is over."""
 
 
-class Risen(NamedTuple):
-    """How a group stands against its own past, and what that changes."""
+def of_group(rule: Rule) -> bool:
+    """Whether a rule is about a group as a whole, and not about its mentions one by one."""
+    return rule.surge is not None or rule.slump is not None or rule.negative_share is not None
 
-    reading: Reading
+
+def window(rule: Rule) -> timedelta:
+    """The window of a rule on a slump or a share."""
+    return rule.within or (slump.WITHIN if rule.slump is not None else share.WITHIN)
+
+
+def remembered(rule: Rule) -> timedelta:
+    """How far back a rule of a group needs its counts."""
+    if rule.surge is not None:
+        return surge.PAST * HOUR + 3 * DAY
+    return window(rule) + (slump.PAST if rule.slump is not None else timedelta()) + DAY
+
+
+def least(rule: Rule) -> int:
+    """How many mentions the window of a rule on a slump or a share must have."""
+    return rule.count if rule.count > 1 else slump.LEAST if rule.slump is not None else share.LEAST
+
+
+class Stand(NamedTuple):
+    """How a group stands, in words, and what that changes."""
+
     turn: Turn | None
+    note: str = ""
 
 
-def decide_surge(
-    rule: Rule, incident: Incident | None, facts: Facts, risen: Risen, now: datetime, *, appetite: Appetite = _USUAL
+def surged(reading: Reading, turn: Turn | None) -> Stand:
+    """A group against its usual number of mentions."""
+    return Stand(turn, rose(reading))
+
+
+def slumped(rule: Rule, recent: slump.Ratings, past: slump.Ratings, *, held: bool, rested: bool) -> Stand:
+    """A group's stars against its own past."""
+    reading = slump.read(recent, past, Sensitivity(rule.slump or Sensitivity.MEDIUM), least=least(rule))
+    return Stand(_turn(held, reading.over, reading.low and rested), fell(rule, recent, past))
+
+
+def soured(rule: Rule, recent: share.Moods, *, held: bool, rested: bool) -> Stand:
+    """The share of what is negative against the limit of a rule."""
+    reading = share.read(recent, rule.negative_share or 0.0, least=least(rule))
+    return Stand(_turn(held, reading.over, reading.high and rested), negative(rule, recent))
+
+
+def _turn(held: bool, over: bool, up: bool) -> Turn | None:  # noqa: FBT001 (three facts, always in this order)
+    if held:
+        return Turn.CLEARED if over else None
+    return Turn.RAISED if up else None
+
+
+def rests(rule: Rule) -> timedelta:
+    """How long after its last incident of a rule a group is not called again."""
+    if rule.surge is not None:
+        return surge.REPEAT_AFTER
+    return slump.REST if rule.slump is not None else share.REST
+
+
+def decide_group(
+    rule: Rule, incident: Incident | None, facts: Facts, stand: Stand, now: datetime, *, appetite: Appetite = _USUAL
 ) -> Decision | None:
-    """What to do about a rule on a surge in one group: open when it is raised, end when it is over, and between the two
-    whatever is done for any incident."""
+    """What to do about a rule on a surge, a slump or a share in one group: open when it is raised, end when it is over, and
+    between the two whatever is done for any incident."""
     if incident is None:
-        return _surged(rule, facts, risen.reading, now, appetite) if risen.turn is Turn.RAISED and facts.fresh else None
+        return _raised(rule, facts, stand.note, now, appetite) if stand.turn is Turn.RAISED and facts.fresh else None
     quiet = facts.silent_until is not None and not rule.unsilenceable
-    if risen.turn is Turn.CLEARED and incident.state is not State.RESOLVED:
+    if stand.turn is Turn.CLEARED and incident.state is not State.RESOLVED:
         over = replace(resolved(incident, now), mentions=incident.mentions + len(facts.fresh), step=incident.step + 1)
         told = () if quiet else (Told(Reason.RESOLVED, incident.inboxes),)
         return Decision(incident=over, attach=facts.fresh, told=told, told_before=incident.told_mentions)
@@ -292,10 +386,10 @@ def decide_surge(
     return _looked_at_again(decision or Decision(incident=incident, told_before=incident.told_mentions), now)
 
 
-def _surged(rule: Rule, facts: Facts, reading: Reading, now: datetime, appetite: Appetite) -> Decision:
+def _raised(rule: Rule, facts: Facts, note: str, now: datetime, appetite: Appetite) -> Decision:
     opened = _opened(rule, facts, now, appetite)
     level = max(opened.incident.level, rule.level or Level.WARNING, key=lambda one: one.rank)
-    incident = replace(opened.incident, level=level, note=_rose(reading))
+    incident = replace(opened.incident, level=level, note=_far(facts.reach, note))
     return _looked_at_again(replace(opened, incident=incident), now)
 
 
@@ -304,12 +398,30 @@ def _looked_at_again(decision: Decision, now: datetime) -> Decision:
     return replace(decision, incident=replace(decision.incident, next_step_at=due))
 
 
-def _rose(reading: Reading) -> str:
+def rose(reading: Reading) -> str:
+    """What a surge is made of, in words."""
     rise = reading.rise
     if rise is None:
         return ""
     usual = f"{rise.expected:.1f}" if rise.expected < 10 else f"{rise.expected:.0f}"
     return f"{rise.mentions} mentions since {rise.since:%Y-%m-%d %H:%M} UTC, where {usual} are usual"
+
+
+def fell(rule: Rule, recent: slump.Ratings, past: slump.Ratings) -> str:
+    """How the stars of a window compare, in words."""
+    now = f"{recent.stars:.1f} stars in {recent.reviews} reviews" if recent.reviews else "no reviews with stars"
+    before = f"{past.stars:.1f} in the {past.reviews} of the year before" if past.reviews else "and none before"
+    return f"{now} of the last {_span(window(rule))}, {before}"
+
+
+def negative(rule: Rule, recent: share.Moods) -> str:
+    """How much of a window is negative, in words."""
+    if not recent.mentions:
+        return f"nothing that was said in the last {_span(window(rule))} has a mood"
+    surely = f"surely over {share.at_least(recent):.0%}, the limit is {rule.negative_share or 0:.0%}"
+    return (
+        f"{recent.negative:.0f} of {recent.mentions} mentions of the last {_span(window(rule))} are negative: {surely}"
+    )
 
 
 def _opened(rule: Rule, facts: Facts, now: datetime, appetite: Appetite) -> Decision:
@@ -328,12 +440,14 @@ def _opened(rule: Rule, facts: Facts, now: datetime, appetite: Appetite) -> Deci
         chain=chain(rule, facts.chain),
         ack_due_at=now + rule.ack_within if rule.ack_within else None,
         mentions=len(facts.fresh),
+        reach=facts.reach,
+        note=_far(facts.reach, ""),
         drill=facts.drill,
     )
     quiet = facts.silent_until is not None and not rule.unsilenceable
     told = () if quiet else (Told(Reason.OPENED, rule.inboxes),)
     incident = _spoken(incident, told, now) if told else incident
-    incident = replace(incident, next_step_at=_next_look(rule, incident, facts, quiet=quiet))
+    incident = replace(incident, next_step_at=_next_look(rule, incident, facts, now, quiet=quiet))
     return Decision(incident=incident, attach=facts.fresh, told=told)
 
 
@@ -355,22 +469,41 @@ def chain(rule: Rule, escalations: Sequence[Step]) -> tuple[Step, ...]:
 def _joined(
     rule: Rule, incident: Incident, facts: Facts, now: datetime, appetite: Appetite
 ) -> tuple[Incident, Reason | None]:
-    """The incident with the fresh mentions in it, and whether that is worth a word now."""
-    changed, reason = incident, None
-    if facts.fresh:
-        changed = replace(incident, mentions=incident.mentions + len(facts.fresh))
-        level = _level(rule, facts.heaviest, appetite)
-        if facts.heaviest.score > incident.impact * incident.likelihood * 5:
-            changed = replace(changed, impact=facts.heaviest.impact, likelihood=facts.heaviest.likelihood)
-        if level.rank > incident.level.rank:
-            changed, reason = replace(changed, level=level), Reason.WORSENED
-    if reason is None and changed.mentions > changed.told_mentions and _may_grow(changed, now):
+    """The incident with the fresh mentions in it, and whether that is worth a word now: at once where it is heavier than
+    before or one of them has come to another step of reach, and after a pause where there are only more."""
+    changed, reason = replace(incident, mentions=incident.mentions + len(facts.fresh)), None
+    if facts.heaviest.score > incident.impact * incident.likelihood * 5:
+        changed = replace(changed, impact=facts.heaviest.impact, likelihood=facts.heaviest.likelihood)
+    level = _level(rule, facts.heaviest, appetite)
+    if level.rank > incident.level.rank and (facts.fresh or facts.heaviest.score):
+        changed, reason = replace(changed, level=level), Reason.WORSENED
+    if facts.reach > incident.reach:
+        note = _far(facts.reach, incident.note)
+        changed, reason = replace(changed, reach=facts.reach, note=note), Reason.WORSENED
+    if reason is None and changed.mentions > changed.told_mentions and _may_grow(rule, changed, now):
         reason = Reason.GREW
     return changed, reason
 
 
-def _may_grow(incident: Incident, now: datetime) -> bool:
-    return incident.told_at is not None and now >= incident.told_at + _GROWTH_PAUSE[incident.level]
+_REACHED = "one of its mentions has come to "
+
+
+def _far(step: int, note: str) -> str:
+    """A note, with the step of reach in place of an earlier one."""
+    kept = [part for part in note.split("; ") if part and not part.startswith(_REACHED)]
+    return "; ".join([*kept, f"{_REACHED}{reach.words(step)}"] if step else kept)
+
+
+def _may_grow(rule: Rule, incident: Incident, now: datetime) -> bool:
+    due_at = _growth_due_at(rule, incident)
+    return due_at is not None and now >= due_at
+
+
+def _growth_due_at(rule: Rule, incident: Incident) -> datetime | None:
+    """When there may be a word about growth. Never about a slump or a share: that there are more is no news there."""
+    if incident.told_at is None or (of_group(rule) and rule.surge is None):
+        return None
+    return incident.told_at + _GROWTH_PAUSE[incident.level]
 
 
 def _climbed(incident: Incident, now: datetime) -> tuple[Incident, list[Told]]:
@@ -407,16 +540,22 @@ def _spoken(incident: Incident, told: Sequence[Told], now: datetime) -> Incident
     return replace(incident, told_at=now, told_mentions=incident.mentions, step=incident.step + len(told))
 
 
-def _next_look(rule: Rule, incident: Incident, facts: Facts, *, quiet: bool) -> datetime | None:
-    looks: list[datetime] = []
+def _near_deadline(incident: Incident, facts: Facts, now: datetime) -> bool:
+    """Whether a reminder is due that nobody got; after a long downtime it is one, not all that were missed."""
+    since = incident.reminded_at or incident.opened_at
+    return any(since < moment <= now for moment in facts.reminders)
+
+
+def _next_look(rule: Rule, incident: Incident, facts: Facts, now: datetime, *, quiet: bool) -> datetime | None:
+    looks = [moment for moment in facts.reminders if moment > now]
     if incident.state is State.OPEN and incident.chain_step < len(incident.chain):
         looks.append(incident.opened_at + incident.chain[incident.chain_step].after)
     if incident.state is State.ACKED and incident.acked_at is not None and rule.ack_lasts is not None:
         looks.append(incident.acked_at + rule.ack_lasts)
     if quiet and facts.silent_until is not None:
         looks = [facts.silent_until]
-    elif incident.mentions > incident.told_mentions and incident.told_at is not None:
-        looks.append(incident.told_at + _GROWTH_PAUSE[incident.level])
+    elif incident.mentions > incident.told_mentions and (grows_at := _growth_due_at(rule, incident)) is not None:
+        looks.append(grows_at)
     return min(looks, default=None)
 
 

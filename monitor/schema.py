@@ -194,6 +194,19 @@ holds = Table(
 )
 _partial("uq_holds_active", holds.c.mention_id, where="released_at IS NULL", unique=True)
 
+# What a platform was asked to take down: the last time that it was asked stands here, the log has them all.
+removals = Table(
+    "removals",
+    metadata,
+    Column("mention_id", ForeignKey("mentions.id", ondelete="CASCADE"), primary_key=True),
+    Column("asked_at", Moment, nullable=False),
+    Column("asked_by", String(200), nullable=False),
+    Column("ground", Text, nullable=False),
+    Column("answer", String(16)),
+    Column("answered_at", Moment),
+    Column("answered_by", String(200)),
+)
+
 incidents = Table(
     "incidents",
     metadata,
@@ -222,6 +235,9 @@ incidents = Table(
     Column("note", Text, nullable=False),
     Column("drill", Boolean, nullable=False),
     Column("calm_since", Moment),
+    Column("report_due_at", Moment),
+    Column("reminded_at", Moment),
+    Column("reach", Integer, nullable=False, server_default="0"),
 )
 _partial("uq_incidents_unresolved", incidents.c.rule, incidents.c.group_name, where="state <> 'resolved'", unique=True)
 _partial("ix_incidents_due", incidents.c.next_step_at, where="next_step_at IS NOT NULL")
@@ -235,6 +251,7 @@ matches = Table(
     Column("at", Moment, nullable=False),
     Column("impact", Integer, nullable=False),
     Column("likelihood", Float, nullable=False),
+    Column("reach", Integer, nullable=False, server_default="0"),
     Column("incident_id", ForeignKey("incidents.id", ondelete="SET NULL"), index=True),
 )
 Index("ix_matches_window", matches.c.rule, matches.c.group_name, matches.c.at)
@@ -265,6 +282,7 @@ notifications = Table(
     Column("withheld", String(16)),
     Column("told_in", String(64)),
     Column("failing_since", Moment),
+    Column("drill", Boolean, nullable=False, server_default=text("false")),
 )
 _partial(
     "ix_notifications_due", notifications.c.due_at, where="sent_at IS NULL AND failed_at IS NULL AND told_in IS NULL"
@@ -287,8 +305,8 @@ refusals = Table(
     Column("why", Text, nullable=False),
 )
 
-# Mentions that a rule on a surge counts: by its conditions, group, hour and source. A judge reads the hours of eight weeks
-# here, however many mentions they had.
+# Mentions that a rule on a surge, a slump or a share counts: by its conditions, group, hour and source; `bad` is how much of
+# them speaks against the group. A judge reads the hours of eight weeks here, however many mentions they had.
 tallies = Table(
     "tallies",
     metadata,
@@ -297,6 +315,31 @@ tallies = Table(
     Column("hour", Moment, primary_key=True),
     Column("source", String(200), primary_key=True),
     Column("mentions", Integer, nullable=False),
+    Column("bad", Float, nullable=False, server_default="0"),
+)
+
+# How far a rule's count of what was stored before it has come: all mentions up to `goal` are counted from the store, up to
+# `upto` they are already, and those after it as they are judged.
+counted = Table(
+    "counted",
+    metadata,
+    Column("rule", String(220), primary_key=True),
+    Column("since", Moment, nullable=False),
+    Column("upto", BigInteger, nullable=False),
+    Column("goal", BigInteger, nullable=False),
+)
+
+# `told` holds, when a drill is over, who was told of what and when, and when it was acknowledged: what it said is gone then.
+drills = Table(
+    "drills",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("scenario", String(200), nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("started_at", Moment, nullable=False, index=True),
+    Column("ended_at", Moment),
+    Column("cancelled", Boolean, nullable=False, server_default=text("false")),
+    Column("told", Compact, nullable=False, server_default="[]"),
 )
 
 silences = Table(

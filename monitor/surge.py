@@ -60,11 +60,13 @@ LEVELS: Mapping[Sensitivity, float] = {Sensitivity.LOW: 7.0, Sensitivity.MEDIUM:
 @dataclass(frozen=True, slots=True)
 class Series:
     """What was counted of a group: `counts` of whole hours from `first` (a whole hour, UTC) on, the last one that of the
-    hour still running. `partial`: positions of hours in which collection was incomplete."""
+    hour still running. `partial`: positions of hours in which collection was incomplete. Hours before the position `watched`
+    are history: they teach what is usual, and no span begins in them."""
 
     first: datetime
     counts: tuple[int, ...]
     partial: frozenset[int] = frozenset()
+    watched: int = 0
 
 
 class Rise(NamedTuple):
@@ -129,7 +131,7 @@ def _rises(series: Series, now: datetime, zone: tzinfo) -> dict[int, Rise]:
     count, expected = 0, 0.0
     found: dict[int, Rise] = {}
     for at in range(last, max(-1, last - SPANS[-1]), -1):
-        if at in series.partial:
+        if at in series.partial or at < series.watched:
             break
         start = series.first + at * HOUR
         count += series.counts[at]

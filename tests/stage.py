@@ -116,6 +116,9 @@ class Plain:
         signals = (threat(),) if mention.text == THREAT else ()
         return Assessment(lang="en", sentiment=-0.5, signals=signals, assessor=self.name)
 
+    def opinion(self, _mention: Mention) -> None:
+        """It knows no words that say how content somebody is."""
+
 
 @dataclass
 class Stage:

@@ -21,6 +21,7 @@ class Bound(Fake):
         self.access: Access = replace(Fake.access, **terms)  # type: ignore[misc]
         self.there: dict[str, Mention] = {}
         self.looked_up: list[list[str]] = []
+        self.unsigned: tuple[str, ...] = ()
         self.breaks: Exception | None = None
         self.during: Callable[[], Any] = lambda: None
         self.warns: tuple[str, ...] = ()
@@ -31,7 +32,7 @@ class Bound(Fake):
             self.during()
             here = [self.there[key] for key in some if key in self.there]
             gone = [key for key in some if key not in self.there]
-            yield Page(mentions=here, gone=gone, cursor={"stolen": True}, warnings=self.warns)
+            yield Page(mentions=here, gone=gone, unsigned=self.unsigned, cursor={"stolen": True}, warnings=self.warns)
             if self.breaks is not None:
                 raise self.breaks
 

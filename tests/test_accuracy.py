@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.accuracy import themes
+from benchmarks.accuracy import risks, themes
 from benchmarks.accuracy.__main__ import PAGE, TABLES
 from monitor.assess.lexicon import lexicon
 
@@ -46,6 +46,23 @@ def test_a_list_is_made_of_the_words_that_tell_a_theme():
     said += [comment(f"bed w{i} was cold", fold=i % 5) for i in range(20)]
     assert themes.proposed("Food & diet", said) == ["soup"]
     assert themes.folded("Food & diet", said).f1 == 1.0
+
+
+def test_rates_are_of_what_is_found_and_of_what_is_true():
+    one = risks.rated([(True, True), (True, False), (False, True), (False, True), (False, False)])
+    assert (one.precision, one.recall, one.f1) == (0.5, pytest.approx(1 / 3), pytest.approx(0.4))
+
+
+def test_fraud_is_found_by_its_rules_among_the_complaints():
+    assert risks.found("They billed my insurance for a visit I never had.", risks.FRAUD)
+    assert not risks.found("The receptionist was rude.", risks.FRAUD)
+
+
+def test_our_own_phrases_are_read_with_class_role_and_side():
+    said = list(risks.invented())
+    assert {positive for _, positive, _, _ in said} == {True, False}
+    assert {role for _, _, role, _ in said} == {"public", "owner_post", "owner_reply"}
+    assert {risk for risk, _, _, _ in said} - {rule.risk for rule in lexicon().rules} == set()
 
 
 def test_nothing_of_the_labelled_texts_is_in_the_repository():

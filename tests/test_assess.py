@@ -122,7 +122,7 @@ def test_a_threat_in_english_is_found_whatever_the_language_around_it():
     text = "Muy mal servicio, nunca más vuelvo a este hospital. I'm going to kill that doctor."
     found = assess(text)
     assert found.lang == "es"
-    assert [text[s.start : s.end] for s in found.signals] == ["I'm going to kill that doctor"]
+    assert {text[s.start : s.end] for s in found.signals} == {"I'm going to kill that doctor"}
     assert found.risk_score == 20
 
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.assess import phrases, reading
+from monitor.assess.lexicon import readable
 from monitor.assess.phrases import END, Index
 from monitor.assess.reading import Reading
 
@@ -142,6 +143,30 @@ def test_the_work_grows_with_the_length_and_no_faster(unit):
         [("left ...6 alone", 0), ("{staff} ...8 {harm} ...8 {staff}", 1), ("{loop} ...6 {loop}", 2)], LISTS, COMMON
     )
     assert work(index, unit * 1600) <= 4.6 * work(index, unit * 400)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "most"),
+    [
+        ("x ...3 x ...3 x ...2 x ...2 x ...2 y", 300),
+        ("x x? x? x? ...4 x ...4 x ...4 y", 8 * 300),  # words that may be left out make a phrase several
+        ("x|x_x|x_x_x ...6 x|x_x|x_x_x ...6 x|x_x|x_x_x x|x_x|x_x_x y", 6000),
+        ("x*|z ...4 x* ...4 x* ...4 x* # y", 300),
+    ],
+)
+def test_no_phrase_that_an_organisation_may_write_tries_every_way_through_its_gaps(phrase, most):
+    """There are 432 ways through the first from each word: what failed from a word on is remembered, and not tried again."""
+    readable(phrase)
+    index = Index([(phrase, 0)], {}, {"x": 1e-9, "y": 1e9})  # so that x is what is looked for, wherever it stands
+    long, short = work(index, "x " * 400 + ". y"), work(index, "x " * 100 + ". y")
+    assert long <= 4.3 * short
+    assert long <= most * 400  # lines of code
+
+
+@pytest.mark.parametrize("phrase", ["a ...12 b ... c", "a b? c? d? e?", "a ...99 b", "a ...5? b ...5? c ...5 d"])
+def test_a_phrase_that_leaves_too_much_open_is_refused(phrase):
+    with pytest.raises(ValueError, match="leaves too much open: its gaps may skip 12 words together, and 3 words"):
+        readable(phrase)
 
 
 def work(index, text):

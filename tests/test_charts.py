@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import subprocess
 import sys
 from base64 import b64decode
 from datetime import timedelta
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ import pytest
 from monitor import charts
 from monitor.charts import DrawingError, drawn
 
+ROOT = Path(__file__).resolve().parents[1]
 PIL = pytest.importorskip("PIL.Image")
 pytest.importorskip("matplotlib")
 
@@ -94,6 +97,52 @@ def test_a_process_that_fails_says_what_sort_of_error_and_nothing_else():
 def test_an_answer_that_cannot_be_read_is_no_picture():
     with pytest.raises(DrawingError, match="cannot be read"):
         draw(trend(), python=("/bin/echo",))
+
+
+PROBE = """
+import mmap, os
+for what in (lambda: os.sched_setaffinity(0, {0}), lambda: mmap.mmap(-1, 4096, prot=7), lambda: os.chown(".", 0, 0)):
+    try:
+        what()
+    except PermissionError:
+        print("refused")
+"""
+
+
+@pytest.mark.skipif(
+    platform.machine() != "x86_64" or sys.platform != "linux", reason="the numbers of its calls are Linux's"
+)
+def test_it_draws_where_the_unit_refuses_what_it_refuses_and_there_is_no_home(monkeypatch):
+    unit = (ROOT / "systemd" / "wellheard.service").read_text()
+    assert {"MemoryDenyWriteExecute=yes", "SystemCallFilter=~@privileged @resources", "ProtectHome=yes"} <= set(
+        unit.split("\n")
+    )
+    sandbox = str(ROOT / "tests" / "sandboxed.py")
+    probed = subprocess.run([sys.executable, sandbox, "-c", PROBE], capture_output=True, text=True, check=True)
+    assert probed.stdout.split().count("refused") + probed.stderr.count("older than") == 3
+
+    monkeypatch.setenv("HOME", "/proc/nowhere")
+    for name in ("MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert set(draw(trend(), PAPER, python=(sys.executable, sandbox))) == {"trend", "paper"}
+
+
+def test_a_paper_leaves_out_what_its_font_cannot_write_and_the_gap_that_it_leaves():
+    figures = pytest.importorskip("monitor.charts.figures")
+
+    assert figures.plain("Clínica Año 🏥: 🦷 niño 🚑, fin") == "Clínica Año: niño, fin"
+    assert figures.plain("歯科", "(see the mail)") == "(see the mail)"
+
+
+@pytest.mark.parametrize("rows", [1, 40, 400])
+def test_a_paper_of_any_length_keeps_its_headings_with_what_they_head(rows):
+    table = [["", "mentions", "likely"], *([f"Clinic {n} on Elm Street", str(n), "3.4 to 5.0"] for n in range(rows))]
+    facts = [["Opened", "words " * 60], ["", ""]]
+    blocks = [{"heading": "x"}, {"picture": "trend", "alt": "-"}, {"table": table}, {"heading": "y"}, {"table": facts}]
+    made = draw(trend(*[panel(f"{n}") for n in range(7)]), PAPER | {"blocks": blocks * 3})["paper"]
+
+    assert made.startswith(b"%PDF-")
+    assert made.count(b"/Type /Page\n") >= (3 if rows < 40 else 5)
 
 
 def test_the_daemon_does_not_carry_what_draws():

@@ -207,6 +207,47 @@ def test_a_mention_that_waits_for_others_says_so(typed):
     assert "It opened no incident: it counts for slump, which takes more mentions than came.\n" in out
 
 
+GROUPED = [
+    ('slump = "medium"', r"no reviews with stars of the last 28 days, 1\.0 in the 1 of the year before"),
+    ("negative_share = 0.4", r"nothing that was said in the last 7 days has a mood"),
+    ('surge = "medium"', r"too little is known to say how the group stands"),
+]
+
+
+@pytest.mark.parametrize(("condition", "stands"), GROUPED, ids=["slump", "share", "surge"])
+def test_a_mention_that_counts_for_a_group_says_how_the_group_stands(typed, condition, stands):
+    typed.configure(f'{CONFIG}\n[rules.whole]\n{condition}\ninboxes = ["risk"]\n')
+    typed("run", "--once")
+    typed.write("in.jsonl", {"text": "Closed.", "stars": 1})
+    typed("import", "in.jsonl", "--source", "reviews")
+
+    row = typed("explain", "mention:1", "--json").row
+
+    assert re.fullmatch(rf"it counts for whole, which is about the whole group: ({stands})", row["why_not"])
+
+
+def test_a_mention_says_which_condition_keeps_it_from_a_rule(typed):
+    rules = '[rules.odd]\nat_odds = true\ninboxes = ["risk"]\n[rules.low]\nstars_below = 3\nkinds = ["review"]\ninboxes = ["risk"]\n'
+    typed.configure(f"{CONFIG}\n{rules}")
+    typed.write("in.jsonl", {"text": "Closed.", "stars": 4, "kind": "review"})
+    typed("import", "in.jsonl", "--source", "reviews")
+
+    assert typed("explain", "mention:1", "--json").row["unmet"] == {"odd": ["at_odds"], "low": ["stars_below"]}
+    assert re.search(r"odd +does not hold: at_odds\n", typed("explain", "mention:1").out)
+
+
+def test_how_far_a_mention_reaches_is_told_with_what_that_does(typed):
+    typed.write("in.jsonl", {"text": THREAT, "kind": "post", "engagement": 1_500})
+    typed("import", "in.jsonl", "--source", "reviews")
+    typed("run", "--once")
+
+    out = typed("explain", "mention:1").out
+
+    assert re.search(r"reach +1,500 reactions: impacts are raised by 2, to 5 at most\n", out)
+    assert typed("explain", "mention:1", "--json").row["reach"] == 2
+    assert re.search(r"because +one of its mentions has come to 1,000 reactions", typed("explain", "incident:1").out)
+
+
 def test_an_edit_an_own_reply_and_a_deletion_are_told(typed):
     typed.write("one.jsonl", {"external_id": "r", "text": "Fine.", "stars": 5},
                 {"external_id": "o", "text": DISCLOSING, "ours": True, "kind": "comment", "parent_id": "r"})  # fmt: skip

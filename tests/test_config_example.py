@@ -79,7 +79,7 @@ def test_every_example_in_it_can_be_used(tmp_path, block):
 
 def test_all_examples_in_it_can_be_used_together(tmp_path):
     config = loaded(tmp_path, uncommented(*blocks()))
-    assert len(config.sources) == 5
+    assert len(config.sources) == 6
     assert config.database.startswith("postgresql")
 
 

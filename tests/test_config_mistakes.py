@@ -16,10 +16,14 @@ PLAIN = 'is a secret and may not stand in this file; write { env = "NAME" } or {
 MISTAKES: list[tuple[str, str, str, str]] = [
     # Keys
     ("", 'datbase = "x"', "datbase", "datbase: 'datbase' is not a key here; did you mean 'database'?"),
-    ("", 'path = "x"', "path", "path: 'path' is not a key here; there are: administrator, appetite, brands, database, digest, heartbeat, inboxes, network, organisation, people, retention, risks, rules, smtp, sources, timezone, topics, voice"),
+    ("", 'path = "x"', "path", "path: 'path' is not a key here; there are: administrator, appetite, brands, database, digest, heartbeat, holidays, inboxes, network, organisation, people, retention, risks, rules, smtp, sources, timezone, topics, voice"),
     ("", "-organisation", "", "organisation: is missing; add it"),
     ("inboxes.risk", 'webhok = { url = { env = "HOOK_URL" } }', "webhok", "inboxes.risk.webhok: 'webhok' is not a key here; did you mean 'webhook'?"),
-    ("sources.news", 'name = "x"', "name", "sources.news.name: 'name' is not a key here; there are: backfill, connector, enabled, every, labels, options, quiet_after, topics"),
+    ("sources.news", 'name = "x"', "name", "sources.news.name: 'name' is not a key here; there are: backfill, connector, enabled, every, labels, options, peer, quiet_after, topics"),
+    ("sources.news", 'peer = "practice hospital"', "peer", "sources.news.peer: is this organisation itself; name the competitor that this source watches, or leave it out"),
+    ("sources.news", 'peer = " "', "peer", "sources.news.peer: is empty; write it or leave the key out"),
+    ("sources.news", 'labels = { peer = "Elm Clinic" }', "labels", 'sources.news.labels.peer: names a competitor, which a label cannot; write peer = "Elm Clinic" in the source itself'),
+    ("topics.main", 'labels = { peer = "Elm Clinic" }', "labels", 'topics.main.labels.peer: names a competitor, which a label cannot; write peer = "Elm Clinic" in the sources that watch it'),
     ("inboxes.'two words'", 'folder = "mail"', "[inboxes.'two words']", "inboxes.'two words': is no name; use letters, digits, - and _, at most 63"),
     ("inboxes.risk", 'apprise = ["mailto://x"]', "apprise", "inboxes.risk.apprise: must be a table; write it under a heading in [brackets], or as { key = value }"),
     ("inboxes.risk", 'apprise = { url = "mailto://hunter2" }', "apprise", f"inboxes.risk.apprise.url: {PLAIN}"),
@@ -38,6 +42,8 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("", 'organisation = "  "', "organisation", "organisation: is empty; write it or leave the key out"),
     ("", 'brands = "Practice Hospital"', "brands", 'brands: must be a list; write for example ["one", "two"]'),
     ("", 'brands = ["Practice", "practice"]', "brands", "brands: 'practice' stands there twice; keep one of them"),
+    ("", 'holidays = ["25.12.2026"]', "holidays", "holidays[0]: '25.12.2026' is not a day; write for example \"2026-12-25\""),
+    ("", "holidays = [2026-12-25T00:00:00]", "holidays", "holidays[0]: '2026-12-25 00:00:00' is not a day; write for example \"2026-12-25\""),
     ("", 'timezone = "America/Chicgo"', "timezone", "timezone: 'America/Chicgo' is not a time zone; did you mean 'America/Chicago'?"),
     ("sources.news", 'enabled = "yes"', "enabled", "sources.news.enabled: must be yes or no; write true or false, without quotes"),
     ("sources.news", 'every = "15x"', "every", f"sources.news.every: '15x' is not a duration; {UNIT}"),
@@ -136,6 +142,18 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("rules.low", 'surge = "medium"\ninboxes = ["risk"]\ncount = 5\nwithin = "7d"', "count", "rules.low.count: stands beside surge, which finds its own counts and spans; leave count out"),
     ("rules.low", 'surge = "medium"\ninboxes = ["risk"]\nwithin = "7d"', "within", "rules.low.within: stands beside surge, which finds its own counts and spans; leave within out"),
     ("rules.low", 'surge = "medium"\ninboxes = ["risk"]\nunanswered_for = "2d"', "unanswered_for", "rules.low.unanswered_for: stands beside surge, which finds its own counts and spans; leave unanswered_for out"),
+    ("rules.low", 'slump = "much"\ninboxes = ["risk"]', "slump", "rules.low.slump: 'much' is not known; write one of 'low', 'medium' or 'high'"),
+    ("rules.low", 'surge = "low"\nslump = "low"\ninboxes = ["risk"]', "slump", "rules.low.slump: stands beside surge: a rule asks for one of them; make two rules of it"),
+    ("rules.low", 'slump = "low"\nstars_below = 3\ninboxes = ["risk"]', "stars_below", "rules.low.stars_below: stands beside slump, which weighs all stars of its window; leave stars_below out"),
+    ("rules.low", 'slump = "low"\nunanswered_for = "2d"\ninboxes = ["risk"]', "unanswered_for", "rules.low.unanswered_for: stands beside slump, which weighs all stars of its window; leave unanswered_for out"),
+    ("rules.low", 'slump = "low"\nkinds = ["post"]\ninboxes = ["risk"]', "slump", 'rules.low.slump: can never hold: only reviews have stars; add "review" to kinds'),
+    ("rules.low", 'slump = "low"\nours = true\ninboxes = ["risk"]', "slump", "rules.low.slump: can never hold: what we say ourselves has no stars; leave ours out"),
+    ("rules.low", 'negative_share = 1.0\ninboxes = ["risk"]', "negative_share", "rules.low.negative_share: is out of range; must be less than 1"),
+    ("rules.low", 'negative_share = 0.0\ninboxes = ["risk"]', "negative_share", "rules.low.negative_share: is out of range; must be greater than 0"),
+    ("rules.low", 'negative_share = 0.4\nsentiment_below = 0\ninboxes = ["risk"]', "sentiment_below", "rules.low.sentiment_below: stands beside negative_share, which weighs all moods of its window; leave sentiment_below out"),
+    ("rules.low", 'at_odds = true\nkinds = ["post"]\ninboxes = ["risk"]', "at_odds", 'rules.low.at_odds: can never hold: only reviews have stars; add "review" to kinds'),
+    ("rules.low", 'at_odds = true\nours = true\ninboxes = ["risk"]', "at_odds", "rules.low.at_odds: can never hold: what we say ourselves has no stars; leave ours out"),
+    ("rules.low", 'at_odds = false\ninboxes = ["risk"]', "[rules.low]", "rules.low: has no condition: every mention would be an incident; add for example stars_below = 3"),
     # Voice
     ("voice.words", "avoid = []", "avoid", "voice.words.avoid: is an empty list; name at least one or leave the key out"),
     ("voice.words", 'say = "modern"', "[voice.words]", "voice.words: asks for nothing; write avoid, needs or approval"),
@@ -256,6 +274,14 @@ def test_a_rule_on_sources_that_are_all_switched_off_is_refused(tmp_path):
         read(tmp_path, {"sources.news": "enabled = false", "rules.low": 'sources = ["news"]\ninboxes = ["risk"]'})
     assert str(caught.value).endswith(
         "rules.low.sources: can never hold: none of these sources is enabled; enable one of them"
+    )
+
+
+def test_a_rule_on_the_source_of_a_competitor_is_refused(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, {"sources.news": 'peer = "Elm Clinic"', "rules.low": 'sources = ["news"]\ninboxes = ["risk"]'})
+    assert str(caught.value).endswith(
+        "rules.low.sources: 'news' watches a competitor, of whom nobody is ever told; take it out of the rule"
     )
 
 

@@ -15,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor import digest, timing
-from monitor.digest import NO_LOCATION, SENTIMENTS, UNKNOWN, WORDLESS, Alike, Digest, Part, Reply
+from monitor.assess import opinion
+from monitor.digest import NO_LOCATION, SENTIMENTS, UNKNOWN, WORDLESS, Alike, Digest, Held, Part, Reply
 from monitor.model import (
+    NEUTRAL,
     Assessment,
     Incident,
     Kind,
@@ -97,12 +99,13 @@ def test_a_mention_is_counted_once_in_the_whole_in_its_source_and_in_its_locatio
 @pytest.mark.parametrize(
     ("score", "name"),
     [
-        (1.0, "positive"), (0.05, "positive"), (0.049, "neutral"), (0.0, "neutral"), (-0.049, "neutral"),
-        (-0.05, "negative"), (-1.0, "negative"), (None, "unread"), (float("nan"), "unread"),
+        (1.0, "positive"), (0.2, "positive"), (0.199, "neutral"), (0.0, "neutral"), (-0.199, "neutral"),
+        (-0.2, "negative"), (-1.0, "negative"), (None, "unread"), (float("nan"), "unread"),
     ],
 )  # fmt: skip
-def test_a_score_has_vaders_own_borders(score, name):
+def test_a_score_has_the_name_that_the_assessor_gives_it(score, name):
     assert digest.sentiment(score) == name
+    assert (NEUTRAL, opinion.NEUTRAL) == (0.2, 0.2)
 
 
 def test_what_is_larger_comes_first_and_what_is_equal_by_name():
@@ -189,6 +192,8 @@ def test_a_source_that_had_nothing_to_tell_is_there_with_nothing():
     assert week.sources == 2
 
 
+PEERS = ({"peer": "Elm Clinic"}, {"peer": "Año", "location": "Main"})
+
 MENTIONS = st.lists(
     st.builds(
         lambda n, risks, **more: said(n, *risks, **more),
@@ -197,7 +202,7 @@ MENTIONS = st.lists(
         mood=st.none() | st.floats(-1, 1),
         lang=st.sampled_from([None, "en", "es", "zh-Hans"]),
         source=st.sampled_from(["google", "bluesky", "Clínica 🏥"]),
-        labels=st.sampled_from([{}, {"location": "Main"}, {"location": "Año 🦷"}, {"brand": "x"}]),
+        labels=st.sampled_from([{}, {"location": "Main"}, {"location": "Año 🦷"}, {"brand": "x"}, *PEERS]),
         stars=st.none() | st.floats(1, 5),
         text=st.sampled_from(["", "x"]),
         themes=st.lists(st.sampled_from(["Food", "Parking"]), max_size=3),
@@ -215,7 +220,10 @@ def test_the_parts_are_the_whole_in_every_breakdown(mentions):
     week = counted(*mentions)
     whole = week.whole
 
-    assert whole.mentions + week.ours + week.history == len(mentions)
+    rivals = [one for one in mentions if one.peer]
+    beside = sum(part.mentions for part in week.peers.others.values()) if week.peers else 0
+    assert beside == sum(not one.history and not one.mention.ours for one in rivals)
+    assert whole.mentions + week.ours + week.history == len(mentions) - len(rivals)
     assert whole.mentions == whole.sentiments.total()
     assert set(whole.sentiments) <= set(SENTIMENTS)
     for parts in (week.by_source.values(), week.by_location.values()):
@@ -227,6 +235,7 @@ def test_the_parts_are_the_whole_in_every_breakdown(mentions):
     assert set(whole.stars) <= {1, 2, 3, 4, 5}
     assert whole.mean_stars is None or 1 <= whole.mean_stars <= 5
     assert max(week.by_risk.values(), default=0) <= week.at_risk <= whole.mentions + week.ours
+    assert week.at_odds <= whole.stars.total()
     assert all(part.mentions <= whole.mentions for part in week.by_theme.values())
     assert week.replies <= week.ours
     assert len(week.worst) == min(week.at_risk, 5)
@@ -300,9 +309,10 @@ def test_how_incidents_ended_is_counted_and_a_source_that_recovered_is_no_work()
 
 def test_drills_are_counted_and_are_in_no_other_number():
     drill = ended(1, HOUR, HOUR, drill=True, acked_at=WEEK.since + 2 * HOUR)
-    week = counted(incidents=[drill, incident(2, -DAY, drill=True)])
+    found = [drill, incident(2, -DAY, drill=True)]
+    week = digest.build(WEEK, mentions=(), incidents=found, sources=(), notifications=(), drills=1)
 
-    assert week.drills == 1
+    assert (week.drills, digest.cut(week, inbox="x", sees=set[str]().__contains__).drills) == (1, 1)
     assert (week.opened, week.unresolved, week.acked, week.resolved) == ((), (), 0, 0)
 
 
@@ -569,6 +579,64 @@ def test_few_verdicts_suggest_nothing_and_old_ones_are_forgotten():
     assert (record.judged, record.threshold) == (7, None)
 
 
+# Competitors
+
+
+RIVALS = {"elm-google": "Elm Clinic", "oak-google": "Oak Clinic"}
+
+
+def test_what_is_said_about_competitors_is_beside_us_and_in_no_other_number():
+    theirs = {"source": "elm-google", "labels": {"peer": "Elm Clinic", "location": "Main"}}
+    week = digest.build(
+        WEEK,
+        mentions=[
+            said(1, stars=5), said(2, source="bluesky"), said(3, "threat_to_staff", stars=1, **theirs), said(4, **theirs),
+            said(5, history=True, **theirs), said(6, ours=True, **theirs),
+        ],
+        incidents=[incident(1, rule="source_failing", risk=None, group="oak-google", note="x")],
+        sources=[
+            source(), source("bluesky", platform="b"), source("elm-google"), source("oak-google", polled_at=None),
+        ],
+        notifications=(), peers=RIVALS,
+    )  # fmt: skip
+
+    assert (week.whole.mentions, week.ours, week.history, week.at_risk, week.worst) == (2, 0, 0, 0, ())
+    assert (week.sources, week.blind, list(week.by_source)) == (2, (), ["bluesky", "google"])
+    assert week.peers is not None
+    assert week.peers.platforms == ("p",)
+    assert (week.peers.ours.mentions, week.peers.ours.mean_stars, week.peers.mentions) == (1, 5, 3)
+    assert {name: part.mentions for name, part in week.peers.others.items()} == {"Elm Clinic": 2, "Oak Clinic": 0}
+    assert {one.source for one in week.peers.blind} == {"oak-google"}
+    assert counted(said(1)).peers is None
+
+
+# Deadlines that a law has set, and what else a week brings
+
+
+def test_deadlines_that_are_over_or_come_next_week_are_told_for_what_is_unresolved():
+    found = [incident(n, -n * DAY) for n in (1, 2, 3)] + [ended(4, DAY, HOUR)]
+    due = {1: WEEK.until - HOUR, 2: WEEK.until + 6 * DAY, 3: WEEK.until + 8 * DAY, 4: WEEK.until}
+    week = digest.build(
+        WEEK, mentions=(), incidents=found, sources=(), notifications=(), clocks=lambda one: [("correct it", due[one.id])]
+    )  # fmt: skip
+    mine = digest.cut(week, inbox="marketing", sees=set[str]().__contains__)
+
+    assert [(one.incident.id, one.name, one.due_at) for one in week.clocks] == [
+        (1, "correct it", due[1]), (2, "correct it", due[2])
+    ]  # fmt: skip
+    assert mine.clocks == ()
+
+
+def test_stars_against_words_answers_and_what_was_held_back_are_counted():
+    week = digest.build(
+        WEEK, mentions=[said(1, stars=5, mood=-0.9), said(2, stars=1, mood=0.6), said(3, stars=1, mood=0.4),
+                        said(4, stars=5, mood=-0.9, ours=True), said(5, stars=5, mood=-0.9, history=True)],
+        incidents=(), sources=(), notifications=(), answered=[("Main", 1), ("Main", 1)], withheld=[("risk", 2), ("it", 3)],
+    )  # fmt: skip
+
+    assert (week.at_odds, week.answered, week.withheld) == (2, {"Main": 2}, {"it": 3, "risk": 2})
+
+
 # The cut of an inbox
 
 
@@ -605,11 +673,12 @@ def test_what_is_seen_and_what_is_told_elsewhere_is_the_whole(mentions, classes)
 # The register of risks
 
 
-def quarter(*mentions: Stored, incidents=(), begun=WEEK.until - 300 * DAY) -> digest.Register:
+def quarter(*mentions: Stored, incidents=(), begun=WEEK.until - 300 * DAY, drills=()) -> digest.Register:
     owners = {"threat_to_staff": ("security", "risk"), "review_integrity": ("marketing",)}
     return digest.register(
-        WEEK.until, mentions=mentions, incidents=incidents, owners=owners, appetite=(6.0, 15.0), begun=begun
-    )
+        WEEK.until, mentions=mentions, incidents=incidents, owners=owners, appetite=(6.0, 15.0), begun=begun,
+        drills=drills,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -632,11 +701,12 @@ def test_a_register_says_what_was_done_and_by_whom_and_leaves_out_history():
         incidents=[
             incident(1), ended(2, HOUR, HOUR), ended(3, HOUR, 300 * HOUR), incident(4, drill=True, acked_at=WEEK.since + 2 * HOUR)
         ],
+        drills=[Held("old", WEEK.until - 92 * DAY, 2, ()), Held("flood", WEEK.since, 2, (HOUR,))],
     )  # fmt: skip
     threat = found.risks[0]
 
     assert (threat.risk, threat.mentions, threat.incidents, threat.open) == ("threat_to_staff", 1, 3, 2)
     assert (threat.taken, threat.owners) == ({"responded": 1}, ("security", "risk"))
-    assert (found.drills, found.drilled_in, found.watched) == (1, HOUR, True)
+    assert (found.drills, found.watched) == ((Held("flood", WEEK.since, 2, (HOUR,)),), True)
     assert [one.risk for one in found.risks if one.level is None] == ["made_up", "review_integrity"]
     assert not quarter(begun=WEEK.until - 100 * DAY).watched

@@ -21,6 +21,7 @@ from monitor.channels.letter import letter
 from monitor.messages.digest.assessment import assessment, heat
 from monitor.messages.digest.assessment import table as register_table
 from monitor.messages.digest.figures import figures
+from monitor.messages.digest.peers import hundred, voices
 from monitor.messages.digest.rows import columns, row, rows, width
 from monitor.messages.page import WIDTH
 from monitor.model import (
@@ -80,8 +81,10 @@ def source(name: str = "google", **changes: Any) -> SourceState:
     return SourceState(**(usual | changes))
 
 
-def counted(*mentions: Stored, incidents=(), sources=(), notifications=(), period=WEEK) -> digest.Digest:
-    return digest.build(period, mentions=mentions, incidents=incidents, sources=sources, notifications=notifications)
+def counted(*mentions: Stored, incidents=(), sources=(), notifications=(), period=WEEK, drills=0) -> digest.Digest:
+    return digest.build(
+        period, mentions=mentions, incidents=incidents, sources=sources, notifications=notifications, drills=drills
+    )
 
 
 def told(week: digest.Digest, **changes: Any):
@@ -161,7 +164,7 @@ USUAL = counted(
         incident(4, drill=True),
     ],
     sources=[source(), source("bluesky"), source("news", failing_since=WEEK.since, error="news.example answers 403")],
-    notifications=[notification("n", failed_at=WEEK.since)],
+    notifications=[notification("n", failed_at=WEEK.since)], drills=1,
 )  # fmt: skip
 QUIET = counted(sources=[source(), source("bluesky")])
 
@@ -646,11 +649,94 @@ def test_own_replies_and_unanswered_reviews_are_told():
     replies = [digest.Reply(WEEK.since + 3 * HOUR, WEEK.since)]
     reply = said(9, "own_reply_phi", kind=Kind.COMMENT, ours=True)
     text = flat(
-        told(with_weeks(*SOME, reply, replies=replies, unanswered=[("Main campus", 2), ("Elm Street", 1)])).text
-    )
+        told(
+            with_weeks(
+                *SOME, reply, replies=replies, unanswered=[("Main campus", 1), ("Elm Street", 1)], answered=[("Elm Street", 3)]
+            )
+        ).text
+    )  # fmt: skip
 
     assert "Our own replies 1 Median time to reply 3 h May reveal a patient 1: wellheard audit" in text
-    assert "Reviews not answered 3 of 6: Main campus 2, Elm Street 1" in text
+    assert (
+        "Reviews answered 3 of 6, 50 % Not answered 2: Elm Street 1, Main campus 1; 1 was taken down unanswered" in text
+    )
+
+
+def test_deadlines_that_run_out_are_told_and_where_an_incident_still_stands():
+    due = [WEEK.until - HOUR, WEEK.until + 60 * HOUR]
+    week = digest.build(
+        WEEK, mentions=(), sources=[source()], notifications=(), incidents=[incident(1), incident(2, risk="own_reply_phi")],
+        clocks=lambda one: [("Correct by", due[one.id - 1])],
+    )  # fmt: skip
+    message = told(week)
+
+    for said_so in (flat(message.text), shown(message)):
+        assert (
+            "Legal deadlines Correct by Sun 15 Nov, 23:00 CST, which is over (wellheard show 1); Correct by Wed 18 Nov, "
+            "12:00 CST (wellheard show 2)"
+        ) in said_so
+        assert "not acknowledged; correct by Wed 18 Nov, 12:00 CST" in said_so
+    assert message.data["data"]["deadlines"][0] == {
+        "incident": 1,
+        "name": "Correct by",
+        "due_at": "2026-11-16T05:00:00Z",
+    }
+
+
+def test_what_was_held_back_and_what_contradicts_itself_is_told():
+    week = with_weeks(said(1, stars=5, mood="negative"), withheld=[("risk", 2), ("marketing", 40)])
+
+    for said_so in (flat(told(week).text), shown(told(week))):
+        assert "Held back 42 messages, told together later: marketing 40, risk 2" in said_so
+        assert "Stars against words 1 mention: praise with few stars, or anger with many" in said_so
+    assert "Held back none: nobody got more than their inbox takes" in flat(told(QUIET).text)
+    assert "Stars against words" not in told(QUIET).text
+
+
+def beside_peers(*more: Stored) -> digest.Digest:
+    theirs = {"source": "elm", "labels": {"peer": NASTY}, "mood": "neutral"}
+    return digest.build(
+        WEEK, mentions=[*SOME, *(said(100 + n, stars=2, **theirs) for n in range(3)), *more], incidents=(), notifications=(),
+        sources=[source(), source("elm", polled_at=None), source("oak")], peers={"elm": NASTY, "oak": "Oak Clinic"},
+    )  # fmt: skip
+
+
+def test_competitors_are_told_beside_us_and_in_no_other_place():
+    message = told(beside_peers())
+
+    for said_so in (flat(message.text), shown(message)):
+        assert "Practice Hospital 6 67 % " in said_so
+        assert "Oak Clinic 0 0 % " in said_so
+        assert "watched; in no other number. Not seen since" in said_so
+    assert "3.4 to 5.0" in shown(message)
+    assert "Week 46: 6 mentions" in first_line(message)
+    assert "The only source was read as planned." in flat(message.text)
+    assert "Competitors" not in told(USUAL).text
+    assert [one["mentions"] for one in message.data["data"]["peers"]["others"]] == [3, 0]
+    of = {(one["table"], one["figure"]): one["value"] for one in csv.DictReader(figures(beside_peers()).splitlines())}
+    assert (of["beside peers", "mentions"], of["whole", "mentions"]) == ("6", "6")
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=60))
+def test_shares_in_whole_percent_add_up_to_a_hundred(counts):
+    made = hundred(counts)
+
+    assert sum(made) == (100 if any(counts) else 0)
+    assert all(abs(share - 100 * count / (sum(counts) or 1)) < 1 for share, count in zip(made, counts, strict=True))
+
+
+def test_many_competitors_are_summed_up():
+    many = {f"source {n}": f"Clinic {n}" for n in range(40)}
+    found = [said(n, source=f"source {n}", labels={"peer": f"Clinic {n}"}) for n in range(40)]
+    week = digest.build(
+        WEEK, mentions=[*found, said(99)], incidents=(), notifications=(), peers=many, sources=[source(), *map(source, many)]
+    )  # fmt: skip
+    table = voices(week, "We", 6)
+
+    assert [one.name for one in table][-1] == "36 others"
+    assert len(table) == 6
+    assert sum(one.mentions for one in table) == 41
+    assert sum(one.share for one in table) == 100
 
 
 def test_the_record_of_a_rule_names_a_score_and_never_a_key():
@@ -739,6 +825,7 @@ def assessed_quarter(**more: Any) -> digest.Register:
     found = [said(n, NASTY, likelihood=0.9) for n in range(3)]
     usual: dict[str, Any] = {
         "mentions": [*found, said(9, "threat_to_staff")], "incidents": [incident(1), incident(2, drill=True)],
+        "drills": [digest.Held("Flood <b>", WEEK.since + 24 * HOUR, 3, (timedelta(minutes=1), timedelta(minutes=15)))],
         "owners": {"threat_to_staff": ("security", "risk"), "review_integrity": ("marketing",)}, "appetite": (6.0, 15.0),
         "begun": WEEK.until - timedelta(days=300),
     }  # fmt: skip
@@ -756,7 +843,11 @@ def test_an_assessment_holds_the_register_the_map_and_what_was_not_seen():
     assert "2 of 3 classes of risk were seen: 2 at or above the level of 15" in text
     assert "2. Threat to staff 1 0 15 (5 x 3) urgent security, risk" in text
     assert "Not seen: Review manipulation" in text or "Not seen: Fake" in text
-    assert "1 drill was held." in text
+    assert (
+        "1 drill was held. Flood <b>, 10 November 2026: 2 of 3 told acknowledged it, median 8 min, slowest 15 min."
+        in text
+    )
+    assert message.data["data"]["drills"][0]["median_seconds"] == 480
     assert "Seen once; 0 in the quarter before." in shown(message)
     assert "wellheard digest --assessment --week 2026-W46" in text
     assert Balanced(message.html).open == []
@@ -765,7 +856,7 @@ def test_an_assessment_holds_the_register_the_map_and_what_was_not_seen():
 
 def test_a_quarter_that_was_not_watched_has_no_trend_and_an_empty_one_says_so():
     young = assessed_quarter(begun=WEEK.since)
-    empty = assessed_quarter(mentions=(), incidents=())
+    empty = assessed_quarter(mentions=(), incidents=(), drills=())
 
     assert "the quarter before was not watched" in shown(assessed_message(young))
     assert "No class of risk was seen" in assessed_message(empty).text

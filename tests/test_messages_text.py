@@ -80,6 +80,19 @@ def test_a_cut_leaves_no_half_emoji():
         ("on 3/14/2024, 2024-03-14, March 3rd and 4 May 2024", "on [date] and [date]"),
         ("born 12.05.1961 in 1961", "born [date] in 1961"),
         ("open 24/7, waited 3 hours, paid $900, 2nd time since 2019", None),
+        ("she lives at 14 Fern Street, Karen says", "she lives at [address], [name] says"),
+        ("send it to 9 Birchwood Lane, please", "send it to [address], please"),
+        ("we live in Lakeview Rd 12.", "we live in [address]."),
+        ("home: Musterweg 7\nKaren", "home: [address]\n[name]"),
+        ("Karen de la Quinlan and Rosa Q. Quinlan came", "[name] and [name] came"),
+        ("from New Quinlan on 2024-03-14 09:00:27", "from [name] on [date]"),
+        (
+            "Dr. Quinlan was 20 minutes late and 3 of 5 nurses knew",
+            "Dr. [name] was 20 minutes late and 3 of 5 nurses knew",
+        ),
+        ("I gave Karen 5 stars, she saw 2 others at 10", "I gave [name] 5 stars, she saw 2 others at 10"),
+        ("Unfortunately the ICU was full. Nobody Knew. Completely Unacceptable Service", None),
+        ("thank Quinlan u are the best", "thank [name] u are the best"),
     ],
 )
 def test_what_could_identify_somebody_is_masked(text, masked):

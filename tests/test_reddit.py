@@ -472,6 +472,19 @@ async def test_what_is_deleted_or_not_there_any_more_is_gone():
     assert sorted(page.gone) == ["t1_c2", "t1_c3"]
 
 
+async def test_a_name_of_deleted_alone_says_that_the_account_is_gone_and_the_words_stay():
+    for pages in (
+        await rechecked(reddit((INFO, listing(post(1), comment(2, author="[deleted]")))), "t3_a1", "t1_c2"),
+        (await polled(reddit((SEARCH, listing(post(1), comment(2, author="[deleted]"))))))[0],
+    ):
+        assert [(one.external_id, one.author is None) for page in pages for one in page.mentions] == [
+            ("t3_a1", False),
+            ("t1_c2", True),
+        ]
+        assert [id_ for page in pages for id_ in page.unsigned] == ["t1_c2"]
+        assert gone(pages) == []
+
+
 async def test_a_hundred_are_looked_up_at_a_time():
     wanted = [f"t1_c{n}" for n in range(250)]
     traffic = reddit((INFO, lambda request: listing(*(comment(int(name[4:])) for name in request.url.params["id"].split(",")))))  # fmt: skip

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -14,10 +16,12 @@ import pytest
 from monitor import daemon, timing
 from monitor.pipeline import Line
 from monitor.pipeline import report as in_time
-from monitor.store import outbox
+from monitor.pipeline.report import numbers, register
+from monitor.store import drills, incidents, log, outbox
 from tests.clock import Clock
+from tests.crash.digests import MOMENTS
 from tests.line import CONFIG, Bench
-from tests.store import add, found, fresh, said, threat
+from tests.store import add, found, fresh, incident, said, threat
 
 DIGEST = '[digest]\nat = "sun 02:30"\ninboxes = ["marketing", "risk"]\n'
 
@@ -146,6 +150,63 @@ def test_a_digest_goes_out_without_charts_where_none_can_be_drawn(
     assert report(bench.line) == 2
     with bench.database.read() as tx:
         assert [one.message.images for one in outbox.listed(tx)] == [{}, {}]
+
+
+def test_the_numbers_have_drills_deadlines_and_what_was_held_back(bench: Bench) -> None:
+    line, now = bench.line, bench.clock.now()
+    with bench.database.write() as tx:
+        for scenario in ("flood", "cancelled", "goes-on"):
+            drill = drills.begin(tx, scenario, "me", now)
+            if scenario != "goes-on":
+                told = [
+                    drills.Told(1, "threat_to_staff", "risk", now, now + timedelta(minutes=4)),
+                    drills.Told(2, "x", "it", now, None),
+                ]
+                drills.end(tx, drill, told, now + timedelta(hours=1), cancelled=scenario == "cancelled")
+        log.add(
+            tx, now, "withheld", "inbox:risk", {"messages": 3, "inbox": "risk", "channel": "email", "why": "ceiling"}
+        )
+        disclosed = incident(risk="own_reply_phi", rule="own_reply_phi", opened_at=now - timedelta(days=25))
+        incidents.save(tx, disclosed)
+    week = timing.week_of(now, line.config.timezone)
+    with bench.database.read() as tx:
+        week_in_numbers = numbers(tx, week, now, line.config.timezone)
+        assessed = register(line, tx, week.until)
+
+    assert (week_in_numbers.drills, week_in_numbers.withheld) == (1, {"risk": 3})
+    assert [(one.name, one.due_at) for one in week_in_numbers.clocks] == [("Correct by", now + timedelta(days=5))]
+    assert [(one.scenario, one.told, one.took) for one in assessed.drills] == [("flood", 2, (timedelta(minutes=4),))]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_at_any_moment_it_is_written_once_and_sent_under_one_id(
+    bench: Bench, tmp_path: Path, database_url: str, moment: str
+) -> None:
+    pytest.importorskip("matplotlib")
+    for _ in range(5):
+        add(bench.database, *(fresh(said(f"{bench.clock.now()}{n}", stars=4)) for n in range(3)), now=bench.clock.now())
+        bench.wait(weeks=1)
+
+    def run(moment: str) -> int:
+        command = [
+            sys.executable,
+            "-m",
+            "tests.crash.digests",
+            database_url,
+            str(tmp_path),
+            bench.clock.now().isoformat(),
+        ]
+        return subprocess.run([*command, moment], cwd=Path(__file__).parents[1], check=False).returncode
+
+    assert run(moment) == -signal.SIGKILL
+    bench.wait(hours=1)  # by then the lease of the dead has ended
+    assert run("never") == 0
+
+    taken = Counter((tmp_path / "taken").read_text().splitlines())
+    assert set(written(bench).values()) == {1}
+    assert sorted(line.split()[0].split("/")[2] for line in taken) == ["marketing", "risk"]
+    assert {line.split()[2] for line in taken} == {"1"}  # with its chart
+    assert sum(taken.values()) == (3 if moment == "sent" else 2)
 
 
 def test_marketing_is_not_told_what_security_is_told(bench: Bench) -> None:

@@ -78,9 +78,10 @@ def pins(name: str) -> dict[str, str]:
 
 
 def wanted(*groups: str) -> list[Requirement]:
-    """What pyproject.toml asks for: the run time, PostgreSQL and the dependency groups named."""
+    """What pyproject.toml asks for: the run time, PostgreSQL, charts and the dependency groups named."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    asked = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["postgres"]]
+    extras = project["project"]["optional-dependencies"]
+    asked = [*project["project"]["dependencies"], *extras["postgres"], *extras["charts"]]
     for group in groups:
         asked += [entry for entry in project["dependency-groups"][group] if isinstance(entry, str)]
     return [Requirement(text) for text in asked]

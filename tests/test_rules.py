@@ -22,7 +22,10 @@ from monitor.model import (
     Step,
     Stored,
 )
-from monitor.rules import Breach, Facts, Weight, decide, decide_source, source_breaches
+from monitor.rules import Breach, Facts, Stand, Weight, decide, decide_source, source_breaches
+from monitor.share import Moods
+from monitor.slump import Ratings
+from monitor.surge import Turn
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -76,6 +79,16 @@ def opened(**changes: object) -> Incident:
         ({"risk": "threat_to_staff"}, {}, False),  # no such signal
         ({"score_at_least": 1.0}, {}, False),
         ({"kinds": frozenset({Kind.REVIEW}), "stars_below": 3}, {"stars": 4}, False),  # conditions are and-ed
+        ({"at_odds": True}, {"stars": 5, "sentiment": -0.6}, True),
+        ({"at_odds": True}, {"stars": 1, "sentiment": 0.6}, True),
+        ({"at_odds": True}, {"stars": 1, "sentiment": -0.6}, False),
+        ({"at_odds": True}, {"stars": 5, "sentiment": -0.4}, False),  # not angry enough to disagree
+        ({"at_odds": True}, {"stars": 5, "sentiment": None}, False),
+        ({"slump": "medium"}, {"stars": 5}, True),  # good reviews are weighed, too
+        ({"slump": "medium"}, {}, False),
+        ({"negative_share": 0.4}, {"sentiment": 0.9}, True),
+        ({"negative_share": 0.4}, {"stars": 5}, True),
+        ({"negative_share": 0.4}, {"sentiment": None}, False),
     ],
 )
 def test_a_rule_holds_only_where_every_condition_does(
@@ -88,6 +101,44 @@ def test_a_rule_holds_only_where_every_condition_does(
 def test_the_heaviest_signal_of_the_rules_class_counts() -> None:
     one = stored(signal(likelihood=0.2), signal(likelihood=0.6), signal("legal_regulatory_threat", 4, 1.0))
     assert rules.weight(RULE, one) == Weight(5, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "said", "against"),
+    [
+        ({}, {"stars": 1}, 0.0),
+        ({"surge": "low"}, {"stars": 1}, 0.0),
+        ({"slump": "low"}, {"stars": 5}, 0.0),
+        ({"slump": "low"}, {"stars": 4}, 0.25),
+        ({"slump": "low"}, {"stars": 1}, 1.0),
+        ({"negative_share": 0.4}, {"sentiment": -0.2}, 1.0),
+        ({"negative_share": 0.4}, {"sentiment": -0.19}, 0.0),
+        ({"negative_share": 0.4}, {"stars": 2, "sentiment": 0.3}, 0.0),  # stars and words together
+    ],
+)
+def test_what_speaks_against_a_group_is_weighed_one_by_one(
+    conditions: dict[str, object], said: dict[str, object], against: float
+) -> None:
+    rule = Rule(name="r", inboxes=("risk",), **conditions)  # type: ignore[arg-type]
+    assert rules.against(rule, stored(**said)) == against
+    assert rules.weight(rule, stored(**said)) == Weight(1, against)
+
+
+@pytest.mark.parametrize(
+    ("impact", "said", "raised"),
+    [
+        (2, {"engagement": 99}, None),  # a score of 5 is below the appetite
+        (2, {"engagement": 100}, Weight(3, 0.5)),
+        (2, {"engagement": 1_000}, Weight(4, 0.5)),
+        (2, {"engagement": 1_000_000}, Weight(4, 0.5)),
+        (2, {"audience": 10_000}, Weight(3, 0.5)),
+        (5, {"engagement": 1_000_000}, Weight(5, 0.5)),
+        (5, {"engagement": 0, "audience": 0}, Weight(5, 0.5)),  # little reach lowers nothing
+    ],
+)
+def test_reach_raises_the_weight_of_what_is_found(impact: int, said: dict[str, object], raised: Weight | None) -> None:
+    builtin = rules.builtin(notify=6)["self_disclosed_phi"]
+    assert rules.weight(builtin, stored(signal("self_disclosed_phi", impact, 0.5), **said)) == raised
 
 
 def test_a_signal_below_the_appetite_opens_nothing() -> None:
@@ -194,6 +245,115 @@ def test_something_worse_is_said_at_once() -> None:
     assert [told.reason for told in worse.told] == [Reason.WORSENED]
     assert worse.incident.level is Level.CRITICAL
     assert (worse.incident.impact, worse.incident.likelihood) == HEAVY
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        (0, 0, []),
+        (0, 1, [Reason.WORSENED]),
+        (1, 3, [Reason.WORSENED]),
+        (1, 1, []),  # more reactions, the same step: no word
+        (2, 1, []),  # it swings back: what was told stands
+    ],
+)
+def test_what_takes_off_makes_an_incident_worse_once_for_each_step(before: int, now: int, said: list[Reason]) -> None:
+    decision = decide(RULE, opened(reach=before), Facts(heaviest=HEAVY, reach=now), NOW + MINUTE)
+    assert [told.reason for told in (decision.told if decision else ())] == said
+    if decision:
+        assert decision.incident.reach == max(before, now)
+
+
+def test_what_takes_off_says_how_far_it_came_in_place_of_what_was_said_before() -> None:
+    decision = decide(RULE, opened(note="three wards"), Facts(heaviest=HEAVY, reach=1), NOW)
+    assert decision is not None
+    first = "one of its mentions has come to 100 reactions, or an author with 10,000 followers"
+    assert decision.incident.note == f"three wards; {first}"
+    decision = decide(RULE, decision.incident, Facts(heaviest=HEAVY, reach=2), NOW)
+    assert decision is not None
+    second = "one of its mentions has come to 1,000 reactions, or an author with 100,000 followers"
+    assert decision.incident.note == f"three wards; {second}"
+
+
+def test_what_takes_off_raises_the_level_and_never_lowers_it() -> None:
+    mild = decide(RULE, None, Facts(fresh=[1], heaviest=Weight(2, 0.7)), NOW)
+    assert mild is not None
+    worse = decide(RULE, mild.incident, Facts(heaviest=Weight(4, 0.9), reach=2), NOW + MINUTE)
+    assert worse is not None
+    assert (mild.incident.level, worse.incident.level) == (Level.WARNING, Level.URGENT)
+    later = decide(RULE, worse.incident, Facts(heaviest=Weight(2, 0.7), reach=0), NOW + 2 * MINUTE)
+    assert later is None
+
+
+GROUPED = {
+    "surge": Rule(name="r", inboxes=("risk",), surge="medium"),
+    "slump": Rule(name="r", inboxes=("risk",), slump="medium"),
+    "share": Rule(name="r", inboxes=("risk",), negative_share=0.4),
+}
+
+
+# the rule, whether an incident is open, what turns, how many mentions came -> what is said an hour after the opening
+TURNS = [
+    ("slump", False, None, 3, []),
+    ("slump", False, Turn.RAISED, 3, [Reason.OPENED]),
+    ("slump", False, Turn.RAISED, 0, []),  # of history alone nobody is told
+    ("slump", True, None, 3, []),  # that there are more is no news
+    ("slump", True, Turn.CLEARED, 0, [Reason.RESOLVED]),
+    ("share", False, Turn.RAISED, 3, [Reason.OPENED]),
+    ("share", True, None, 3, []),
+    ("share", True, Turn.CLEARED, 3, [Reason.RESOLVED]),
+    ("surge", True, None, 3, [Reason.GREW]),  # of a surge it is
+]
+
+
+@pytest.mark.parametrize(("name", "held", "turn", "came", "said"), TURNS)
+def test_an_incident_of_a_group_opens_and_ends_with_its_turn(
+    name: str, held: bool, turn: Turn | None, came: int, said: list[Reason]
+) -> None:
+    rule = GROUPED[name]
+    begun = rules.decide_group(rule, None, Facts(fresh=[1]), Stand(Turn.RAISED, "because"), NOW)
+    assert begun is not None
+    assert (begun.incident.level, begun.incident.note) == (Level.WARNING, "because")
+    facts = Facts(fresh=list(range(2, 2 + came)), heaviest=Weight(1, 0.5))
+    later = rules.decide_group(rule, begun.incident if held else None, facts, Stand(turn), NOW + 5 * HOUR)
+    assert [told.reason for told in (later.told if later else ())] == said
+
+
+@pytest.mark.parametrize(
+    ("recent", "held", "rested", "turn"),
+    [
+        (Ratings(20, 8), False, True, Turn.RAISED),
+        (Ratings(20, 8), False, False, None),  # it was called too lately
+        (Ratings(20, 8), True, True, None),
+        (Ratings(20, 5), False, True, None),
+        (Ratings(20, 5.5), True, True, None),  # between the two levels
+        (Ratings(20, 3), True, True, Turn.CLEARED),
+    ],
+)
+def test_a_slump_is_raised_and_cleared_at_two_levels(
+    recent: Ratings, held: bool, rested: bool, turn: Turn | None
+) -> None:
+    stand = rules.slumped(GROUPED["slump"], recent, Ratings(100, 12.5), held=held, rested=rested)
+    assert stand.turn is turn
+    assert stand.note.endswith(" stars in 20 reviews of the last 28 days, 4.5 in the 100 of the year before")
+
+
+@pytest.mark.parametrize(
+    ("recent", "held", "rested", "turn"),
+    [
+        (Moods(3, 2), False, True, None),
+        (Moods(16, 10), False, True, Turn.RAISED),
+        (Moods(16, 10), False, False, None),
+        (Moods(16, 8), True, True, None),
+        (Moods(16, 6), True, True, Turn.CLEARED),
+    ],
+)
+def test_a_share_is_raised_when_it_is_sure_and_cleared_when_it_is_back(
+    recent: Moods, held: bool, rested: bool, turn: Turn | None
+) -> None:
+    stand = rules.soured(GROUPED["share"], recent, held=held, rested=rested)
+    assert stand.turn is turn
+    assert f"{recent.negative} of {recent.mentions} mentions of the last 7 days are negative" in stand.note
 
 
 def test_reach_never_lowers_a_level() -> None:

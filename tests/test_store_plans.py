@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from monitor.model import Kind
-from monitor.store import Database, holds, incidents, mentions, outbox, sources, tallies
+from monitor.store import Database, holds, incidents, mentions, outbox, removals, sources, tallies
 from monitor.store.mentions import Ends
 from tests.store import NOW
 
@@ -44,9 +44,22 @@ QUESTIONS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "steps that are due": (lambda tx: incidents.due(tx, NOW, 9), "ix_incidents_due"),
     "matches in no incident": (lambda tx: incidents.loose(tx, "r", "g", NOW), "ix_matches_window"),
     "the hours of a surge": (lambda tx: tallies.hours(tx, "r", "g", NOW), "sqlite_autoindex_tallies"),
+    "the window of a slump": (lambda tx: tallies.by_source(tx, "r", "g", NOW, until=NOW), "sqlite_autoindex_tallies"),
+    "how far a rule is counted": (lambda tx: tallies.progress(tx, "r"), "sqlite_autoindex_counted"),
+    "where the count of the past begins": (lambda tx: mentions.newest(tx, before=NOW), "ix_mentions_first_seen_at"),
+    "what joined an incident already": (lambda tx: incidents.joined(tx, 1, "r", [1, 2]), "matches"),
+    "when a source failed": (lambda tx: incidents.spans(tx, "r", ["g"], NOW), "ix_incidents_opened_at"),
     "since when a group is counted": (lambda tx: tallies.first(tx, "r", "g"), "sqlite_autoindex_tallies"),
     "what a surge has counted": (lambda tx: tallies.uncounted(tx, "r", [1, 2]), "matches"),
     "the last incident of a group": (lambda tx: incidents.last_opened(tx, "r", "g", NOW), "ix_incidents_opened_at"),
+    "what was asked for among what is gone": (
+        lambda tx: removals.asked_of(tx, "p", ["1", "2"]),
+        "uq_mentions_identity",
+    ),
+    "what of an incident is to go": (lambda tx: removals.awaited(tx, 1), "ix_matches_incident_id"),
+    "what of an incident is still up": (lambda tx: removals.up(tx, 1), "ix_matches_incident_id"),
+    "what a campaign mutes": (lambda tx: incidents.muted(tx, 1, ["r"]), "ix_matches_incident_id"),
+    "what is part of a campaign": (lambda tx: incidents.matching(tx, "r", [1, 2]), "sqlite_autoindex_matches"),
     "notifications that are due": (
         lambda tx: outbox.claim(tx, NOW, lease="me", until=NOW, limit=9),
         "ix_notifications_due",
@@ -84,3 +97,16 @@ def test_a_question_is_answered_by_its_index(database: Database, question: str) 
 
     assert any(index in step for step in plans), plans
     assert not any(step.startswith("SCAN") and "INDEX" not in step for step in plans), plans
+
+
+def test_what_is_to_go_is_found_without_going_through_all_mentions(database: Database) -> None:
+    with database.write() as tx:
+        sent: list[tuple[str, Any]] = []
+        event.listen(tx, "before_cursor_execute", lambda *said: sent.append((said[2], said[3])))
+        mentions.up(tx, "s", ["r"], limit=9)
+        plans = [
+            row[3] for words, given in sent[:1] for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}", given)
+        ]
+
+    assert sum(step.startswith("SEARCH mentions USING INTEGER PRIMARY KEY") for step in plans) == 2, plans
+    assert not any(step.startswith("SCAN mentions") for step in plans), plans

@@ -19,7 +19,7 @@ from monitor.pipeline import Line, judge, poll_due, retain, terms
 from monitor.pipeline.recheck import AT_ONCE, any_due, recheck, recheck_due
 from monitor.pipeline.report import numbers, render
 from monitor.pipeline.retain import preview
-from monitor.store import incidents, mentions, outbox, rechecks, sources
+from monitor.store import holds, incidents, mentions, outbox, rechecks, sources
 from monitor.timing import week_of
 from tests.clock import Clock
 from tests.line import CONFIG, Bench, Fake
@@ -147,6 +147,25 @@ async def test_what_was_deleted_there_goes_here_and_what_was_changed_is_assessed
         assert mentions.told(tx, there["goes"].id) == []
         assert mentions.known(tx, "fake", ["goes"])["goes"].gone
     assert checked_at(bench)["stays"] == checked_at(bench)["changes"] == clock.now()
+
+
+async def test_the_name_of_a_deleted_account_goes_and_its_words_stay(bench: Bench, clock: Clock) -> None:
+    bound = await watching(bench, recheck=DAY)
+    signed = (said(clock, key, KIND_WORDS, author="Somebody") for key in ("deleted", "left out", "polled"))
+    await bring(bench, *signed, said(clock, "held", KIND_WORDS, author="Somebody"))
+    with bench.database.write() as tx:
+        holds.place(tx, everything(bench)["held"].id, by="Ana", why="case 7", now=clock.now())
+    bench.wait(hours=25)
+    bound.there |= {one.mention.external_id: replace(one.mention, author=None) for one in everything(bench).values()}
+    bound.unsigned = ("deleted", "held", "never asked for")
+
+    await recheck_due(bench.line)
+    await bring(bench, unsigned=["polled"])
+
+    there = everything(bench)
+    names = {key: one.mention.author for key, one in there.items()}
+    assert names == {"deleted": None, "left out": "Somebody", "polled": None, "held": "Somebody"}
+    assert {one.mention.text for one in there.values()} == {KIND_WORDS}
 
 
 async def test_our_own_words_that_are_gone_are_kept(bench: Bench, clock: Clock) -> None:

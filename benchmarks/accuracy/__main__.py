@@ -3,7 +3,7 @@
     python -m benchmarks.accuracy [--data DIR] [--dry] [TABLE ...]
 
 Tables: sentiment (a quarter of an hour, for it learns thirteen models; needs the dependency group `train`), language,
-themes; all without a name. `--dry` prints and writes nothing."""
+themes, risks; all without a name. `--dry` prints and writes nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.accuracy.data import FOLDER
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "accuracy.md"
-TABLES = ("sentiment", "language", "themes")
+TABLES = ("sentiment", "language", "themes", "risks")
 """Modules of this package with a function `tables(folder)` that gives Markdown; the page has a place for each."""
 
 

@@ -19,6 +19,7 @@ KINDS = {"t3": Kind.POST, "t1": Kind.COMMENT}
 
 _SITE = "https://www.reddit.com"
 _REMOVED = {"[deleted]", "[removed]", "[deleted by user]", "[ removed by reddit ]"}
+_NOBODY = "[deleted]"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -86,6 +87,11 @@ def gone(thing: Json) -> bool:
     return bool(said.get("removed_by_category")) or any(str(one).strip().lower() in _REMOVED for one in words)
 
 
+def unsigned(thing: Json) -> bool:
+    """Whether its author deleted the account. Raises one of UNREADABLE."""
+    return bool(thing["data"].get("author") == _NOBODY)
+
+
 def created(thing: Json) -> datetime:
     """When a thing came: `created` beside it is shifted by a local offset. Raises one of UNREADABLE."""
     return _EPOCH + timedelta(seconds=float(thing["data"]["created_utc"]))
@@ -105,7 +111,7 @@ def mention(thing: Json, own: set[str]) -> Mention | None:
         title=tidy(text(said, "title")) if kind is Kind.POST else "",
         url=https(_path(said), _SITE),
         published_at=created(thing),
-        author=None if author == "[deleted]" else author,
+        author=None if author == _NOBODY else author,
         parent_id=text_or_none(said, "parent_id"),
         ours=(author or "").lower() in own,
         engagement=total(said, "score", "num_comments"),

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
-from itertools import compress
+from itertools import chain, compress
 
 from monitor.assess.vader import LEXICON
 
@@ -63,12 +64,11 @@ _DATA = tomllib.loads(files(__package__).joinpath("languages.toml").read_text(en
 def _known() -> dict[str, int]:
     """Packed votes by word: 4 for a function word of one language, 2 where several share it, 2 for a word of care."""
     words = {lang: set(listed.split()) for lang, listed in _DATA["function_words"].items()}
-    spoken = [word for listed in words.values() for word in listed]
-    shared = {word for word in spoken if spoken.count(word) > 1}
+    spoken = Counter(chain.from_iterable(words.values()))
     votes: dict[str, int] = {}
     for lang, listed in words.items():
         for word in listed:
-            votes[word] = votes.get(word, 0) + ((2 if word in shared else 4) << _SHIFT[lang])
+            votes[word] = votes.get(word, 0) + ((2 if spoken[word] > 1 else 4) << _SHIFT[lang])
     for word in _DATA["care_words"]["en"].split():
         votes.setdefault(word, 2 << _SHIFT["en"])
     return votes

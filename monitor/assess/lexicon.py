@@ -78,6 +78,7 @@ class LexiconRule:
     repeated: float | None = None
     alone: float | None = None
     despite_guard: bool = False
+    longest: int | None = None
     fires: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
 
@@ -146,7 +147,7 @@ def lexicon() -> Lexicon:
 def _rule(risk: str, file: Mapping[str, Any], said: Mapping[str, Any]) -> LexiconRule:
     """One rule, with what its file says for all of them."""
     known = {"id", "means", "role", "find", "with", "unless", "impact", "likelihood", "severe", "negatable", "praise"}
-    known |= {"mood", "repeated", "alone", "despite_guard", "fires", "quiet"}
+    known |= {"mood", "repeated", "alone", "despite_guard", "longest", "fires", "quiet"}
     if unknown := set(said) - known:
         raise ValueError(f"{risk}.toml, rule {said.get('id')}: {', '.join(sorted(unknown))} is no field of a rule")
     both = {**file.get("defaults", {}), **said}
@@ -167,6 +168,7 @@ def _rule(risk: str, file: Mapping[str, Any], said: Mapping[str, Any]) -> Lexico
         repeated=both.get("repeated"),
         alone=both.get("alone"),
         despite_guard=both.get("despite_guard", False),
+        longest=both.get("longest"),
         fires=tuple(said.get("fires", ())),
         quiet=tuple(said.get("quiet", ())),
     )
@@ -187,14 +189,26 @@ def _together(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
 
 
 LONGEST_PHRASE = 12
-"""No phrase of an organisation has more words: each may be "or none", and every choice is a phrase of its own."""
+"""No phrase of an organisation has more words."""
+_WIDEST = 12
+"""So many words may its gaps skip together: what a find costs grows with them."""
+_OPTIONAL = 3
+"""So many of its words may be "or none": every choice is a phrase of its own, and twelve such would be 4,096."""
 
 
 def readable(phrase: str) -> None:
-    """Raises ValueError where an organisation's phrase cannot be read: it names no word, or is too long."""
+    """Raises ValueError where an organisation's phrase cannot be read: it names no word, is too long or leaves too much open.
+
+    So no phrase can be slow on any text: `benchmarks/assess.py` has the worst ones."""
     words = _plain(phrase).split()
     if not 0 < len(words) <= LONGEST_PHRASE or "{" in phrase or "<" in phrase:
         raise ValueError(f"the phrase {phrase[:60]!r} must be 1 to {LONGEST_PHRASE} words")
+    skipped = sum(int(word.rstrip("?")[3:] or 3) for word in words if word.startswith("..."))
+    if skipped > _WIDEST or sum(word.endswith("?") for word in words) > _OPTIONAL:
+        raise ValueError(
+            f"the phrase {phrase[:60]!r} leaves too much open: its gaps may skip {_WIDEST} words together, "
+            f"and {_OPTIONAL} words may end in ?"
+        )
     Index([(" ".join(words), 0)], {}, {})
 
 

@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 from monitor.assess.phrases import END
 from monitor.assess.reading import Reading
 from monitor.assess.vader import Felt
+from monitor.model import NEUTRAL
 
 READ = 2_000
 """So many words are looked at: some four pages. With weights of at most 127 the packed sums below stay in their bits."""
@@ -50,6 +51,10 @@ class Row(NamedTuple):
     stance: int
     subject: int
     rarity: int
+
+
+Numbers = tuple[int, int, int, int]
+"""A row of the data file, as plain as it is read."""
 
 
 class Odds(NamedTuple):
@@ -83,7 +88,7 @@ class Model:
     The numbers of a gram travel packed in one integer, so that a text costs one look-up a gram and one sum. Each has the
     gram's number beside them: so a set of such integers counts a gram once, and two grams of equal weight as two."""
 
-    def __init__(self, rows: Mapping[Gram, Row], lines: Sequence[Line]) -> None:
+    def __init__(self, rows: Mapping[Gram, Numbers], lines: Sequence[Line]) -> None:
         """`lines` in the order of `Odds`."""
         self._direction, self._stance, self._subject = lines
         self._packed = {gram: _packed(row, number) for number, (gram, row) in enumerate(rows.items(), 1)}.get
@@ -110,7 +115,7 @@ class Model:
         return float(sum(map(mul, self._direction.felt, felt)))
 
 
-def _packed(row: Row, number: int) -> int:
+def _packed(row: Numbers, number: int) -> int:
     direction, stance, subject, rarity = row
     return ((((direction << _BITS) + stance << _BITS) + subject << _BITS) + rarity << _NUMBER) + number
 
@@ -145,8 +150,6 @@ _CARE, _ELSEWHERE = 0.1, 0.8
 _EASE = 2.0
 """Added to the stance, since taking an opinion for a fact costs more than the reverse."""
 
-NEUTRAL = 0.2
-"""Nearer to 0 than this is neither good nor bad."""
 _PLAIN = 0.3
 """A sentence beyond this is clearly for or against; a text that has both, and no clear balance, is mixed."""
 _BALANCED = 0.6
@@ -233,12 +236,16 @@ def read_model(text: str) -> Model:
     lines = text.splitlines()
     start = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     head = tomllib.loads("\n".join(line[2:] for line in lines[:start]))
-    rows: dict[Gram, Row] = {}
-    for line in lines[start:]:
-        direction, stance, subject, rarity, said = line.split("\t")
-        words = tuple(map(sys.intern, said.split(" ")))
-        rows[words if len(words) > 1 else words[0]] = Row(int(direction), int(stance), int(subject), int(rarity))
+    rows = {
+        _gram(said): (int(direction), int(stance), int(subject), int(rarity))
+        for direction, stance, subject, rarity, said in (line.split("\t") for line in lines[start:])
+    }
     return Model(rows, [_line(head[name]) for name in Odds._fields])
+
+
+def _gram(said: str) -> Gram:
+    """Words as texts have them: the same objects, which are known for equal at a glance."""
+    return tuple(map(sys.intern, said.split(" "))) if " " in said else sys.intern(said)
 
 
 def _line(said: Mapping[str, Any]) -> Line:

@@ -90,10 +90,11 @@ def _rarity(token: _Token, common: Common) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A place as it is met when a phrase is walked in one direction: after up to `gap` other words, a word that `step`
+    """A place as it is met when a phrase is walked `way`, 1 or -1: after up to `gap` other words, a word that `step`
     takes, or a longer sequence; these are listed by their first word, or in `odd` where that is no plain word. `words` are the step's; it is `loose` where it takes
     others too; `longer` says whether there are sequences."""
 
+    way: int
     gap: int
     step: _Step
     heads: Mapping[str, tuple[tuple[_Part, ...], ...]]
@@ -130,7 +131,11 @@ def _part(place: _Place, gap: int, way: int) -> _Part:
                 heads[word] = (*heads.get(word, ()), parts)
     step = place.step
     loose = bool(step.prefixes) or step.any or step.number
-    return _Part(gap, step, heads, tuple(odd), step.words, loose, bool(place.longer))
+    return _Part(way, gap, step, heads, tuple(odd), step.words, loose, bool(place.longer))
+
+
+_Failed = set[tuple[int, int, int]]
+"""Of which parts, by `id`, from which on and beginning at which word a walk over a text is known to fail."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,16 +153,17 @@ class Phrase:
     next: frozenset[str] | None
     partner: frozenset[str]
 
-    def at(self, words: Sequence[str], i: int) -> tuple[int, int] | None:
-        """First word and the one after the last of the phrase whose anchor is word `i`, None where the rest is missing."""
+    def at(self, words: Sequence[str], i: int, failed: _Failed) -> tuple[int, int] | None:
+        """First word and the one after the last of the phrase whose anchor is word `i`, None where the rest is missing.
+        `failed` is the same for a whole text."""
         if self.next is not None and (i + 1 == len(words) or words[i + 1] not in self.next):
             return None
         if self.previous is not None and (i == 0 or words[i - 1] not in self.previous):
             return None
-        end = _walk(words, i + 1, self.after, 0, 1) if self.after else i + 1
+        end = _walk(words, i + 1, self.after, 0, failed) if self.after else i + 1
         if end is None:
             return None
-        start = _walk(words, i - 1, self.before, 0, -1) if self.before else i - 1
+        start = _walk(words, i - 1, self.before, 0, failed) if self.before else i - 1
         return None if start is None else (start + 1, end)
 
 
@@ -177,9 +183,10 @@ def _partner(parts: Iterable[_Part], common: Common) -> frozenset[str]:
     return min(plain, key=lambda words: sum([common.get(word, 1) for word in words]), default=frozenset())
 
 
-def _walk(words: Sequence[str], at: int, parts: tuple[_Part, ...], k: int, way: int) -> int | None:
-    """Where `parts` from the `k`th on end when they begin at word `at` and go `way`: the shortest gaps first."""
+def _walk(words: Sequence[str], at: int, parts: tuple[_Part, ...], k: int, failed: _Failed) -> int | None:
+    """Where `parts` from the `k`th on end when they begin at word `at`: the shortest gaps first."""
     part = parts[k]
+    way = part.way
     k += 1
     last = k == len(parts)
     for _ in range(part.gap + 1):
@@ -187,14 +194,14 @@ def _walk(words: Sequence[str], at: int, parts: tuple[_Part, ...], k: int, way: 
             return None
         word = words[at]
         if word in part.words or (part.loose and part.step.takes(word)):
-            end = at + way if last else _walk(words, at + way, parts, k, way)
+            end = at + way if last else _rest(words, at + way, parts, k, failed)
             if end is not None:
                 return end
         if part.longer:
             for longer in (*part.heads.get(word, ()), *part.odd):
-                end = _walk(words, at, longer, 0, way)
+                end = _walk(words, at, longer, 0, failed)
                 if end is not None and not last:
-                    end = _walk(words, end, parts, k, way)
+                    end = _rest(words, end, parts, k, failed)
                 if end is not None:
                     return end
         if word == END:
@@ -203,7 +210,33 @@ def _walk(words: Sequence[str], at: int, parts: tuple[_Part, ...], k: int, way: 
     return None
 
 
-def tokens(phrase: str, lists: Lists) -> Iterator[tuple[_Token, ...]]:
+def _rest(words: Sequence[str], at: int, parts: tuple[_Part, ...], k: int, failed: _Failed) -> int | None:
+    """The same, looked at once a text: several gaps one after another lead to the same word on many ways, and a phrase that
+    tried them all would be busy for as many steps as their product."""
+    here = (id(parts), k, at)
+    if here in failed:
+        return None
+    end = _walk(words, at, parts, k, failed)
+    if end is None:
+        failed.add(here)
+    return end
+
+
+class _Members(dict[str, list[tuple["_Token", ...]]]):
+    """What stands in each list, read once: lists name others, and hundreds of phrases name the same ones."""
+
+    def __init__(self, lists: Lists) -> None:
+        super().__init__()
+        self._lists = lists
+
+    def __missing__(self, name: str) -> list[tuple[_Token, ...]]:
+        if name not in self._lists:
+            raise ValueError(f"there is no word list {name!r}")
+        self[name] = found = [variant for phrase in self._lists[name] for variant in _tokens(phrase, self)]
+        return found
+
+
+def _tokens(phrase: str, lists: _Members) -> Iterator[tuple[_Token, ...]]:
     """The phrase's places and gaps; several times where words may be left out. Raises ValueError for what cannot be read."""
     said = phrase.split()
     if not said or "?|" in phrase or said[0].startswith("...") or said[-1].startswith("..."):
@@ -215,7 +248,7 @@ def tokens(phrase: str, lists: Lists) -> Iterator[tuple[_Token, ...]]:
             yield variant
 
 
-def _token(said: str, lists: Lists) -> Iterator[_Token | None]:
+def _token(said: str, lists: _Members) -> Iterator[_Token | None]:
     if said.endswith("?"):
         yield None
         said = said[:-1]
@@ -227,7 +260,7 @@ def _token(said: str, lists: Lists) -> Iterator[_Token | None]:
         yield _place(said.split("|"), lists)
 
 
-def _place(alternatives: Sequence[str], lists: Lists) -> _Place:
+def _place(alternatives: Sequence[str], lists: _Members) -> _Place:
     """One place for all the alternatives, those of lists among them."""
     plain = [word for word in alternatives if "_" not in word.strip("_") and word[0] != "{"]
     words = {word for word in plain if word != "#" and not word.endswith("*")}
@@ -236,7 +269,7 @@ def _place(alternatives: Sequence[str], lists: Lists) -> _Place:
     longer: list[tuple[_Token, ...]] = []
     for word in alternatives:
         if listed := _LISTED.fullmatch(word):
-            for sequence in _members(listed[1], lists):
+            for sequence in lists[listed[1]]:
                 if len(sequence) == 1 and isinstance(sequence[0], _Place):
                     words |= sequence[0].step.words
                     prefixes |= set(sequence[0].step.prefixes)
@@ -247,12 +280,6 @@ def _place(alternatives: Sequence[str], lists: Lists) -> _Place:
             longer.append(tuple(_place([part], lists) for part in word.split("_")))
     step = _Step(frozenset(words), tuple(sorted(prefixes)), number=number)
     return _Place(step, tuple(dict.fromkeys(longer)))
-
-
-def _members(name: str, lists: Lists) -> list[tuple[_Token, ...]]:
-    if name not in lists:
-        raise ValueError(f"there is no word list {name!r}")
-    return [variant for phrase in lists[name] for variant in tokens(phrase, lists)]
 
 
 class _Hanging:
@@ -286,8 +313,9 @@ class Index(dict[str, Any]):
         self._common = common
         self._prefixed: dict[str, list[Phrase]] = {}
         self._words: dict[str, list[Phrase]] = {}
+        members = _Members(lists)
         for text, tag in phrases:
-            for variant in tokens(text, lists):
+            for variant in _tokens(text, members):
                 self._hang(variant, (), (), tag)
         self._longest = max(map(len, self._prefixed), default=0)
 
@@ -327,30 +355,33 @@ class Index(dict[str, Any]):
         """Tag, first word and the one after the last of every phrase whose anchor lies in words[start:stop], in order."""
         last = len(words) - 1
         said: frozenset[str] = frozenset()
+        failed: _Failed = set()
         hanging = list(map(self.__getitem__, words if stop is None else words[start:stop]))
         for i, found in compress(enumerate(hanging, start), hanging):
             if found.alone:
                 for tag in found.alone:
                     yield tag, i, i + 1
             if found.after and i < last and (candidates := found.after.get(words[i + 1])):
-                yield from _there(candidates, words, i)
+                yield from _there(candidates, words, i, failed)
             if found.before and i and (candidates := found.before.get(words[i - 1])):
-                yield from _there(candidates, words, i)
+                yield from _there(candidates, words, i, failed)
             if candidates := found.others:
                 if stop is None:  # worth its while for a whole text, whose many words bring many candidates
                     said = said or frozenset(words)
                     candidates = [one for one in candidates if not (one.partner and one.partner.isdisjoint(said))]
                 if candidates:
-                    yield from _there(candidates, words, i)
+                    yield from _there(candidates, words, i, failed)
 
     def any(self, words: Sequence[str], start: int, stop: int) -> bool:
         """Whether there are such hits."""
         return any(map(self.__getitem__, words[start:stop])) and next(self.hits(words, start, stop), None) is not None
 
 
-def _there(candidates: Iterable[Phrase], words: Sequence[str], i: int) -> Iterator[tuple[int, int, int]]:
+def _there(
+    candidates: Iterable[Phrase], words: Sequence[str], i: int, failed: _Failed
+) -> Iterator[tuple[int, int, int]]:
     for phrase in candidates:
-        if span := phrase.at(words, i):
+        if span := phrase.at(words, i, failed):
             yield (phrase.tag, *span)
 
 

@@ -145,7 +145,7 @@ class Reading:
     @property
     def telling(self) -> bool:
         """Whether a look for phones, addresses, numbers or a writer's name is worth its time: in most texts it is not."""
-        return any(map(_telltale, self._tokens)) and shapes.telling(self.text, set(map(_telltale, self._tokens)))
+        return shapes.telling(self.text, set(map(_telltale, self._tokens)))
 
     def place(self, span: Span) -> Span:
         """Words `span` as characters of the text or title."""

@@ -18,25 +18,46 @@ _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4
 _IDENTIFIER = re.compile(
     r"\b(?:(?:mrn|ssn|social security|date of birth|dob|d\.o\.b)(?: id| number| no| num)?\.?(?: is|:| #|#|=){0,2}"
     r"|(?:record|chart|policy|member|account|case|claim|nhs|hospital|insurance|patient)"
-    r"(?:(?: id| number| no| num)\.?(?: is|:| #|#|=){0,2}| ?[:#=])) ?(?=[a-z]{0,4}[-/]?\d)[\w/-]{5,20}",
+    r"(?:(?: id| number| no| num)\.?(?: is|:| #|#|=){0,2}| ?[:#=])) ?(?=[a-z]{0,4}[-/]?\d)[\w/-]{5,20}"
+    r"|\b(?:medical record|acct)\.?(?: number| no)?\.?[ :#]{0,3}\d[\d-]{5,20}"
+    r"|\b(?:ssn|social security)(?: number)?(?: is|:)? ?\d{3}[- ]\d\d[- ]\d{4}\b"
+    r"|\bborn (?:on )?\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d\d)\b",
     re.IGNORECASE,
 )
 _SELF_NAMED = re.compile(
     r"\b(?:[Mm]y name is|I am|I[\u2019']?m|[Tt]his is) ([A-Z][a-z]{1,20}(?: [A-Z]\.?)? [A-Z][a-z]{1,20})\b"
 )
-_NAME = r"[A-Z][a-zé\u2019'-]{1,20}"
+_NAME = r"[A-Z](?:[a-z]{1,2}[A-Z])?[a-zé\u2019'-]{1,20}"
 _ADDRESSED = re.compile(
-    rf"(?:^|[.!\n] ?)(?:Hi|Hello|Hey|Dear|Good morning|Good afternoon)[, ] ?({_NAME}(?: {_NAME})?)(?=[ ]?[,.!:;\n\u2013\u2014-])"
+    rf"(?:^|[.!>\n] ?)(?:Hi|Hello|Hey|Dear|Good morning|Good afternoon|Hola|Estimad[oa]|Querid[oa])[, ]{{1,2}}({_NAME}(?: {_NAME})?)"
+    r"(?=[ ]?[,.!:;\n\u2013\u2014-]|[ ](?:we|thank|I|your?)\b)"
     rf"|\b(?:Mr|Mrs|Ms|Miss)\.? ({_NAME})"
     rf"|\b[Tt]hank(?:s| you)(?: so much| very much)?,? ({_NAME})(?=[,.!])"
-    rf"|^({_NAME}), (?=we|thank|I\b|your|you|as\b|it\b)"
+    rf"|^({_NAME})(?: (?:and )?{_NAME})?, (?=we|thank|I\b|your|you|as\b|it\b)"
+    rf"|(?<=[a-z!?\u2019]), ({_NAME})(?=[.!;:?]|,(?! (?:and|or) (?:[A-Z]|others|more)\b)| ?[-\u2013\u2014]|$)"
 )
+_SIGNED = re.compile(
+    r"(?:^|[.!?>\n])\W*\w+$|\b(?:regards|thanks|yours|[Tt]ake care|wishes)$"
+    r"|\b(?:in|at|from|near|of|to|and)(?: [A-Z][\w\u2019'-]{1,20}){1,3}$"
+)
+"""What stands before a comma and a name that calls nobody: "Warmly", "Best regards", "our office in Springfield"."""
+
+_WITHIN = 5
+"""The group of a name within a sentence: "your words, Ann."."""
+
+_BEFORE = 80
+"""So many characters before it are looked at: one sentence's end, not the reply."""
+
 _NO_NAME = frozenset({
     "all", "again", "anonymous", "client", "clients", "customer", "dear", "doctor", "dr", "everybody", "everyone",
     "family", "folks", "friend", "friends", "google", "guest", "hello", "hi", "ma'am", "madam", "member",
     "neighbor", "neighbour", "parent", "parents", "patient", "patients", "reviewer", "reviewers", "sir", "sirs",
     "team", "there", "user", "valued", "we", "yelp", "you", "unfortunately", "sorry", "thanks", "thank", "however",
-    "please", "sincerely", "regards", "our", "hey", "facebook",
+    "please", "sincerely", "regards", "our", "hey", "facebook", "currently", "typically", "today", "yesterday",
+    "first", "finally", "hopefully", "additionally", "also", "regretfully", "actually", "honestly", "here", "yes",
+    "well", "wow", "oh", "welcome", "absolutely", "recently", "monday", "tuesday", "wednesday", "thursday", "friday",
+    "saturday", "sunday", "january", "february", "march", "july", "september", "october", "november", "december",
+    "medicare", "medicaid", "spanish", "english", "covid", "inc", "god", "suite", "room", "federal", "state",
 })  # fmt: skip
 
 _DIGITS = re.compile(r"\d(?:\d{3}|[/-]\d|[ .)-]{1,2}\d\d)")
@@ -89,7 +110,9 @@ _SHAPES = {"phone": _PHONE, "email": _EMAIL, "identifier": _IDENTIFIER, "self_na
 def _names(text: str, known: frozenset[str]) -> Iterator[tuple[int, int]]:
     """Names by which somebody is addressed, unless every part of one is known."""
     for match in _ADDRESSED.finditer(text):
-        at = next(i for i, name in enumerate(match.groups(), 1) if name)
+        at = match.lastindex or 0
         parts = match[at].lower().split()
-        if parts[0] not in _NO_NAME and not known.issuperset(parts):
+        if parts[0] in _NO_NAME or known.issuperset(parts):
+            continue
+        if at < _WITHIN or not _SIGNED.search(text, max(match.start() - _BEFORE, 0), match.start()):
             yield match.span(at)

@@ -74,6 +74,8 @@ class Signals:
             rule = rules.rules[number]
             if (rule.mood == "negative" and mood > _ANGRY) or (rule.mood == "unpraising" and mood >= _PRAISE):
                 continue
+            if rule.longest is not None and len(scene.read.words) > rule.longest:
+                continue
             if signal := self._best(rule, spans, scene, parent, mood):
                 signals.append((rule, signal))
         if not signals:
@@ -82,7 +84,8 @@ class Signals:
             signals = [(rule, signal) for rule, signal in signals if rule.despite_guard]
         found = sorted((signal for _, signal in signals), key=lambda s: (-s.score, s.start, s.rule))
         if len(found) > 1 and found[0].score >= _TOLD:
-            found = [signal for signal in found if signal.risk != _COMPLAINT]
+            # An ordinary complaint beside it says nothing more; an allegation of fraud does.
+            found = [signal for signal in found if signal.risk != _COMPLAINT or signal.impact > 1]
         return tuple(found)
 
     def _shaped(self, shape: str, read: Reading, parent: Mention | None) -> Iterator[Span]:

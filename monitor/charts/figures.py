@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from io import BytesIO
@@ -49,8 +50,9 @@ def _small(picture: bytes) -> bytes:
 
 
 def plain(text: str, instead: str = "?") -> str:
-    """`text` without what the font has no picture of; `instead` where nothing is left."""
-    return " ".join("".join(char for char in text if ord(char) in _known()).split()) or instead
+    """`text` without what the font has no picture of, nor the gap before what follows it; `instead` where nothing is left."""
+    left = " ".join("".join(char for char in text if ord(char) in _known()).split())
+    return re.sub(r" (?=[:,.;)])", "", left) or instead
 
 
 @cache
@@ -112,6 +114,7 @@ def _panel(axes: Axes, panel: Mapping[str, Any], weeks: Sequence[str], top: floa
     axes.set_ylim(0, top)
     axes.set_xlim(0, len(weeks) - 1)
     axes.set_xticks([0, len(weeks) - 1], [weeks[0], weeks[-1]], fontsize=10.5, color=GREY)
+    axes.get_xticklabels()[0].set_horizontalalignment("left")
     axes.set_yticks([])
     axes.tick_params(length=0, pad=5)
     for side in ("top", "left", "right"):

@@ -24,7 +24,7 @@ from monitor.messages.digest.figures import figures
 from monitor.messages.digest.paper import paper
 from monitor.model import Json, Message
 from monitor.pipeline import Line
-from monitor.pipeline.report import illustrated, numbers, own_cut, register, render, send
+from monitor.pipeline.report import illustrated, numbers, own_cut, peers, register, render, send
 from monitor.timing import Period
 
 _CID = re.compile(r'src="cid:([\w.@-]+)"')
@@ -52,7 +52,7 @@ def digest(
         if assessment:
             return _assess(asked, line, period, moment, out)
         with progress("counting"), line.database.read() as tx:
-            found = numbers(tx, period, moment, line.config.timezone)
+            found = numbers(tx, period, moment, line.config.timezone, peers(line))
         if sending:
             return _send(asked, line, found, moment)
         name = inbox or next(iter(line.config.digest.inboxes), next(iter(line.config.inboxes)))

@@ -7,18 +7,22 @@ from typing import Any
 
 import click
 
+from monitor import reach
 from monitor.audit import Link
 from monitor.cli import shapes, timeline
 from monitor.cli.find import on_one_line
 from monitor.cli.frame import DONE, FAILED, Asked, command, opened
+from monitor.cli.removals import standing
 from monitor.cli.screen import Column, Screen
 from monitor.cli.story import Story, by_beginning, conditions, means, points_at
 from monitor.cli.typed import Id
-from monitor.clocks import correction_due_at
-from monitor.messages import wording
-from monitor.model import Incident, Notification, Rule, Signal, State, Stored
+from monitor.clocks import deadlines
+from monitor.digest import sentiment
+from monitor.messages import causes, line, wording
+from monitor.model import Detail, Incident, Notification, Signal, State, Stored
 from monitor.pipeline import Line
 from monitor.pipeline.work import NotPossible
+from monitor.rules import of_group
 from monitor.store import Transaction, incidents, mentions, outbox, sources
 
 _SHOWN = 20
@@ -109,7 +113,8 @@ def _tell(asked: Asked, line: Line, tx: Transaction, one: Incident | Stored | No
 def _show_incident(screen: Screen, story: Story, one: Incident) -> None:
     _head(screen, one)
     if story.chain:
-        _rule(screen, story.line.rules.get(one.rule), one)
+        _rule(screen, story, one)
+    _made_of(screen, story, one)
     said = story.mentions(one, _SHOWN)
     if said:
         screen.heading(f"Mentions ({one.mentions})")
@@ -117,8 +122,26 @@ def _show_incident(screen: Screen, story: Story, one: Incident) -> None:
         _brief(screen, story, found)
     if one.mentions > len(said):
         screen.text(f"and {one.mentions - len(said)} more: --json has all", indent=2, style="dim")
+    _what_to_do(screen, story, one)
     _timeline(screen, timeline.of_incident(story.tx, one.id))
     _deliveries(screen, outbox.listed(story.tx, incident_id=one.id))
+
+
+def _made_of(screen: Screen, story: Story, one: Incident) -> None:
+    """Why so many: what the mentions of a large incident have in common."""
+    zone, now = story.line.config.timezone, story.line.now()
+    said = causes.sentences(story.cause(one), detail=Detail.FULL, keep=(), timezone=zone, now=now)
+    if said:
+        screen.heading("Why so many")
+        screen.facts([(label.lower(), words) for label, words in said], indent=2)
+
+
+def _what_to_do(screen: Screen, story: Story, one: Incident) -> None:
+    """The playbook of its platform."""
+    book = story.playbook(one)
+    if book is not None:
+        screen.heading(f"On {book.where}{', not confirmed' if book.unconfirmed else ''}")
+        screen.facts([(label.lower(), words) for label, words in book.steps], indent=2)
 
 
 def _head(screen: Screen, one: Incident) -> None:
@@ -132,7 +155,7 @@ def _head(screen: Screen, one: Incident) -> None:
     screen.facts(
         [
             ("rule", one.rule), ("rated", rated), ("opened", screen.at(one.opened_at)),
-            ("correct by", _correction(screen, one)),
+            *_deadlines(screen, one),
             ("acknowledge by", due if one.state is State.OPEN else None),
             ("acknowledged", one.acked_at and screen.at(one.acked_at)),
             ("resolved", one.resolved_at and f"{screen.at(one.resolved_at)}{_as(one)}"),
@@ -145,24 +168,32 @@ def _head(screen: Screen, one: Incident) -> None:
     )  # fmt: skip
 
 
-def _correction(screen: Screen, one: Incident) -> str | None:
-    due = correction_due_at(one)
-    if due is None or one.state is State.RESOLVED:
-        return None
-    return f"{screen.at(due)} ({screen.due(due)}): 30 days from its detection, 45 CFR 160.404; counsel confirms it"
+def _deadlines(screen: Screen, one: Incident) -> list[tuple[str, str]]:
+    if one.state is State.RESOLVED:
+        return []
+    return [
+        (
+            found.what.lower(),
+            f"{screen.at(found.due_at)} ({screen.due(found.due_at)}): {found.basis}; counsel confirms it",
+        )
+        for found in deadlines(one)
+    ]
 
 
 def _as(one: Incident) -> str:
     return f", {one.outcome.value}" if one.outcome else ""
 
 
-def _rule(screen: Screen, rule: Rule | None, one: Incident) -> None:
+def _rule(screen: Screen, story: Story, one: Incident) -> None:
     screen.heading(f"The rule {one.rule}")
+    rule = story.line.rules.get(one.rule)
     facts = conditions(rule)
     if facts is None:
         screen.text("is no longer in the configuration; the incident ends as it began", indent=2)
         return
     screen.facts([(name.replace("_", " "), value) for name, value in facts.items() if name != "name"], indent=2)
+    if rule is not None and of_group(rule) and one.state is not State.RESOLVED:
+        screen.facts([("stands now", story.stands(rule, one.group))], indent=2)
 
 
 def _brief(screen: Screen, story: Story, one: Stored) -> None:
@@ -171,7 +202,9 @@ def _brief(screen: Screen, story: Story, one: Stored) -> None:
     who = " · ".join(part for part in (_what(one), screen.at(said.published_at), said.author or "") if part)
     screen.facts([(f"#{one.id}", who)], indent=2)
     _words(screen, one, limit=600)
-    screen.facts([("link", said.url), ("still up", _up(screen, story, one))], indent=6)
+    screen.facts(
+        [("link", said.url), ("removal", _removal(screen, story, one)), ("still up", _up(screen, story, one))], indent=6
+    )
     if not story.chain:
         screen.facts([("shows", risk) for risk in _heaviest(one)], indent=6)
     else:
@@ -184,13 +217,31 @@ def _brief(screen: Screen, story: Story, one: Stored) -> None:
 
 
 def _up(screen: Screen, story: Story, one: Stored) -> str | None:
-    """Whether what we said and must take down is still there; None for what nobody needs to take down."""
+    """Whether what is to go is still there: what we said and must take down, what its platform was asked to take down;
+    None for all else."""
+    asked = story.removal(one)
+    if asked is not None and not story.must_go(one):
+        return standing(asked, screen, looked=story.looked_up(one)).replace("still up", "yes", 1)
     if not story.must_go(one):
         return None
     if one.gone_at is not None:
         return f"no, gone since {screen.at(one.gone_at)}"
     seen_at = story.seen_at(one)
     return f"yes, last seen {screen.at(seen_at)}" if seen_at else "yes"
+
+
+def _removal(screen: Screen, story: Story, one: Stored) -> str | None:
+    """What its platform was asked, and what it answered."""
+    asked = story.removal(one)
+    if asked is None:
+        return None
+    ground = f', on the ground "{line(asked.ground, 300)}"' if asked.ground else ""
+    said = (
+        f"; {asked.answer.value} {screen.at(asked.answered_at)}, by {asked.answered_by}"
+        if asked.answer and asked.answered_at
+        else "; no answer yet"
+    )
+    return f"asked {screen.at(asked.asked_at)}, by {asked.asked_by}{ground}{said}"
 
 
 def _what(one: Stored) -> str:
@@ -246,10 +297,11 @@ def _show_mention(screen: Screen, story: Story, one: Stored) -> None:
     screen.facts(
         [
             ("author", said.author), ("link", said.url), ("published", screen.at(said.published_at)),
-            ("first seen", screen.at(one.first_seen_at)), ("still up", _up(screen, story, one)), ("source", f"{one.source} ({story.state(one.source)})"),
+            ("first seen", screen.at(one.first_seen_at)), ("removal", _removal(screen, story, one)),
+            ("still up", _up(screen, story, one)), ("source", f"{one.source} ({story.state(one.source)})"),
             ("last poll", known and known.polled_at and screen.at(known.polled_at)),
             ("source fails with", known and known.error), ("id there", said.external_id), ("answers", said.parent_id),
-            ("topics", ", ".join(one.topics) or None), ("labels", dict(one.labels)),
+            ("reach", _reach(one)), ("topics", ", ".join(one.topics) or None), ("labels", dict(one.labels)),
             ("earlier wordings", [f"version {number} until {screen.at(at)}" for number, at in older]),
         ],
         indent=2,
@@ -264,11 +316,20 @@ def _show_mention(screen: Screen, story: Story, one: Stored) -> None:
     _show_decisions(screen, story, one)
 
 
+def _reach(one: Stored) -> str | None:
+    """How far a mention reaches, and what that does; None where it reaches nobody who was counted."""
+    said, step = one.mention, reach.step(one.mention)
+    counted = [f"{said.engagement:,} reactions"] if said.engagement else []
+    counted += [f"{said.audience:,} followers"] if said.audience and not said.ours else []
+    does = f": impacts are raised by {reach.raised(1, step) - 1}, to 5 at most" if step else ""
+    return f"{', '.join(counted)}{does}" if counted else None
+
+
 def _mood(story: Story, one: Stored) -> list[tuple[str, object]]:
     """The sentiment with what carried it, as the assessor of today weighs the words."""
     said = one.assessment.sentiment
     facts: list[tuple[str, object]] = [
-        ("sentiment", "could not be read" if said is None else f"{said:+.2f} (-1 to 1)"),
+        ("sentiment", "could not be read" if said is None else f"{said:+.2f} (-1 to 1), counted as {sentiment(said)}"),
         ("with the stars", f"{one.mood:+.2f}" if one.mood is not None and one.mention.stars is not None else None),
         ("at odds", "stars and words strongly disagree" if one.at_odds else None),
     ]
@@ -287,17 +348,20 @@ def _show_decisions(screen: Screen, story: Story, one: Stored) -> None:
     why = story.why_not(one)
     if why:
         screen.text(f"It opened no incident: {why}.", indent=2)
+    screen.facts([(name, f"does not hold: {', '.join(keys)}") for name, keys in story.unmet(one).items()], indent=2)
     for key in dict.fromkeys(match["incident"] for match in matched if match["incident"] is not None):
         incident = incidents.one(story.tx, key)
         if incident is not None:
             _head(screen, incident)
-            _rule(screen, story.line.rules.get(incident.rule), incident)
+            _rule(screen, story, incident)
             _timeline(screen, timeline.of_incident(story.tx, key))
             _deliveries(screen, outbox.listed(story.tx, incident_id=key))
 
 
 def _became(match: Mapping[str, Any]) -> str:
     became = "waits for more" if match["incident"] is None else f"incident {match['incident']}"
+    if "muted_by" in match:
+        became = f"muted: it is part of a campaign, incident {match['muted_by']}, and told as that"
     return f"{became}, group {match['group']}"
 
 

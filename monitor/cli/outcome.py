@@ -9,7 +9,22 @@ from importlib.metadata import version
 import click
 
 from monitor import log
-from monitor.cli import catalogue, check, connecting, data, digests, drafts, explain, find, holds, run, sources, work
+from monitor.cli import (
+    catalogue,
+    check,
+    connecting,
+    data,
+    digests,
+    drafts,
+    drilling,
+    explain,
+    find,
+    holds,
+    removals,
+    run,
+    sources,
+    work,
+)
 from monitor.cli.frame import DONE, FAILED, MISCONFIGURED, TRY_LATER
 from monitor.config import ConfigError
 from monitor.pipeline.work import NotPossible
@@ -17,9 +32,22 @@ from monitor.store import Busy, StoreError
 
 SECTIONS: Mapping[str, Sequence[str]] = {
     "The daemon": ("run", "check"),
-    "Incidents": ("incidents", "show", "explain", "ack", "assign", "resolve", "silence", "silences", "unsilence"),
+    "Incidents": (
+        "incidents",
+        "show",
+        "explain",
+        "ack",
+        "assign",
+        "note",
+        "resolve",
+        "removal",
+        "removals",
+        "silence",
+        "silences",
+        "unsilence",
+    ),
     "Mentions": ("mentions", "topics", "import", "rescore"),
-    "Messages": ("deliveries", "replay", "digest"),
+    "Messages": ("deliveries", "replay", "digest", "drill", "drills"),
     "Drafts": ("lint", "audit"),
     "Sources": ("connect", "sources", "poll", "connectors"),
     "Keeping": ("retention", "hold", "holds", "release", "verify-log", "db"),
@@ -48,7 +76,22 @@ def wellheard() -> None:
     """Wellheard hears what is said in public about a healthcare organisation, and tells the right people in time."""
 
 
-for _module in (run, check, find, explain, work, digests, drafts, catalogue, connecting, sources, holds, data):
+for _module in (
+    run,
+    check,
+    find,
+    explain,
+    work,
+    removals,
+    digests,
+    drafts,
+    catalogue,
+    connecting,
+    sources,
+    holds,
+    drilling,
+    data,
+):
     for _command in _module.COMMANDS:
         wellheard.add_command(_command)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from monitor.audit import Link
 from monitor.connector import Access
-from monitor.model import Incident, Notification, Signal, SourceState, Stored
+from monitor.model import Incident, Notification, Removal, Signal, SourceState, Stored
 from monitor.store.rechecks import Recheck
 
 BRIEF = (
@@ -161,6 +161,21 @@ def notification(one: Notification) -> dict[str, Any]:
         "failed_at": one.failed_at,
         "error": one.error,
         "subject": one.message.subject,
+    }
+
+
+def removal(one: Removal) -> dict[str, Any]:
+    """What a platform was asked to take down, and what came of it."""
+    return {
+        "mention": one.mention_id,
+        "asked_at": one.asked_at,
+        "asked_by": one.asked_by,
+        "ground": one.ground,
+        "answer": one.answer and one.answer.value,
+        "answered_at": one.answered_at,
+        "answered_by": one.answered_by,
+        "gone_at": one.gone_at,
+        "last_seen_at": one.seen_at,
     }
 
 

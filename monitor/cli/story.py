@@ -7,16 +7,19 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from monitor import campaign, profile
+from monitor import campaign, profile, reach
 from monitor.assess.lexicon import lexicon
+from monitor.cause import Cause
 from monitor.cli import shapes, timeline
 from monitor.cli.sources import state_of
 from monitor.clocks import correction_due_at
-from monitor.messages import lasting
-from monitor.model import Incident, Notification, Rule, Signal, Stored
+from monitor.messages import Playbook, causes, lasting, playbook
+from monitor.model import Detail, Incident, Notification, Removal, Rule, Signal, Stored
 from monitor.pipeline import Line
-from monitor.rules import MUST_GO
-from monitor.store import Transaction, incidents, mentions, outbox, sources
+from monitor.pipeline.cause import cause
+from monitor.pipeline.stand import look
+from monitor.rules import MUST_GO, MUTED, least, of_group, unmet, window
+from monitor.store import Transaction, incidents, mentions, outbox, removals, sources
 
 
 def by_beginning(tx: Transaction, key: str) -> Notification | None:
@@ -56,6 +59,8 @@ class Story:
         facts = shapes.mention(one, of)
         if self.must_go(one):
             facts |= {"still_up": one.gone_at is None, "last_seen_at": self.seen_at(one)}
+        if (asked := self.removal(one)) is not None:
+            facts |= {"removal": shapes.removal(asked), "still_up": one.gone_at is None}
         if self.chain:
             known = sources.one(self.tx, one.source)
             why = self.line.assessor.opinion(one.mention)
@@ -64,6 +69,8 @@ class Story:
                 "assessor": one.assessment.assessor,
                 "opinion": why and asdict(why),
                 "matched_rules": self.matched(one),
+                "unmet": self.unmet(one),
+                "reach": reach.step(one.mention),
                 "versions": [{"version": number, "until": at} for number, at in mentions.told(self.tx, one.id)],
                 "source_facts": shapes.source(one.source, one.platform, self.state(one.source), known),
             }
@@ -73,6 +80,9 @@ class Story:
         sent = outbox.listed(self.tx, incident_id=one.id)
         return {
             "correction_due_at": correction_due_at(one),
+            "report_due_at": one.report_due_at,
+            "playbook": (book := self.playbook(one)) and asdict(book),
+            "cause": causes.data(self.cause(one), detail=Detail.FULL, keep=()),
             "rule_facts": conditions(self.line.rules.get(one.rule)),
             "timeline": [shapes.logged(link) for link in timeline.of_incident(self.tx, one.id)],
             "deliveries": [shapes.notification(found) for found in sent],
@@ -84,16 +94,37 @@ class Story:
         by_id = {found.id: found for found in mentions.by_id(self.tx, keys)}
         return [by_id[key] for key in keys]
 
+    def playbook(self, one: Incident) -> Playbook | None:
+        """What to do about an incident where its weightiest mention stands."""
+        return playbook(one, self.mentions(one, 1))
+
+    def cause(self, one: Incident) -> Cause | None:
+        """What an incident of many mentions is made of."""
+        return cause(self.line, self.tx, one)
+
     def matched(self, one: Stored) -> list[dict[str, Any]]:
         """The rules whose conditions the mention meets, and the incident that it went into, if there was one."""
         found = incidents.rules_of(self.tx, one.id)
-        return [{"rule": rule, "group": group, "incident": incident} for rule, group, incident in found]
+        campaigns = {incident for rule, _, incident in found if rule == campaign.RISK and incident is not None}
+        return [
+            {"rule": rule, "group": group, "incident": incident}
+            | ({"muted_by": min(campaigns)} if incident is None and rule in MUTED and campaigns else {})
+            for rule, group, incident in found
+        ]
 
     def must_go(self, one: Stored) -> bool:
         """Whether we said it ourselves and it was told as something that must be taken down."""
         return one.mention.ours and any(
             match["rule"] in MUST_GO and match["incident"] is not None for match in self.matched(one)
         )
+
+    def removal(self, one: Stored) -> Removal | None:
+        """What its platform was asked about it, None where it was asked nothing."""
+        return removals.of(self.tx, [one.id]).get(one.id)
+
+    def looked_up(self, one: Stored) -> bool:
+        """Whether its connector can look up whether it is still there."""
+        return one.source in self.line.config.sources and hasattr(self.line.connectors(one.source), "recheck")
 
     def seen_at(self, one: Stored) -> datetime | None:
         """When it was last known to be on its platform."""
@@ -111,13 +142,37 @@ class Story:
         if len(waiting) < len(matched):
             return None
         if waiting:
-            return f"it counts for {', '.join(waiting)}, which takes more mentions than came"
+            return "; ".join(self._waits(match) for match in matched)
         if one.history:
             return "it was said before we watched: such mentions are counted and open nothing"
-        if one.assessment.signals and one.assessment.risk_score < notify:
-            score = f"{one.assessment.risk_score:.1f}"
-            return f"its heaviest signal scores {score} of 25, and [appetite] notify is {notify:g}: it is only counted"
+        far = reach.step(one.mention)
+        heaviest = max(
+            (reach.raised(had.impact, far) * had.likelihood * 5 for had in one.assessment.signals), default=25
+        )
+        if heaviest < notify:
+            score = f"{heaviest:.1f} of 25{f' ({reach.words(far)})' if far else ''}"
+            return f"its heaviest signal scores {score}, and [appetite] notify is {notify:g}: it is only counted"
         return "no rule's conditions hold for it"
+
+    def _waits(self, match: dict[str, Any]) -> str:
+        rule = self.line.rules.get(match["rule"])
+        if rule is None or not of_group(rule):
+            return f"it counts for {match['rule']}, which takes more mentions than came"
+        stands = self.stands(rule, match["group"]) or "too little is known to say how the group stands"
+        return f"it counts for {match['rule']}, which is about the whole group: {stands}"
+
+    def stands(self, rule: Rule, group: str) -> str:
+        """How a group stands now under a rule on a surge, a slump or a share, in words; empty where nothing is known."""
+        return look(self.line, self.tx, rule, group, incidents.unresolved(self.tx, rule.name, group)).stand.note
+
+    def unmet(self, one: Stored) -> dict[str, list[str]]:
+        """What keeps a mention from each rule of the configuration that does not hold for it, by the rule's name."""
+        found = {rule.name: unmet(rule, one) for rule in self.line.config.rules}
+        return {name: [_WRITTEN.get(key, key) for key in keys] for name, keys in found.items() if keys}
+
+
+_WRITTEN = {"score_at_least": "risk_at_least"}
+"""Conditions that are called otherwise in the configuration."""
 
 
 def _signal(one: Stored, found: Signal) -> dict[str, Any]:
@@ -143,6 +198,15 @@ def means(rule: str) -> str | None:
     return next((known.means for known in lexicon().rules if known.id == rule), None)
 
 
+def _counting(rule: Rule) -> dict[str, Any]:
+    """How many mentions it takes, and within what."""
+    if rule.surge is not None:
+        return {}
+    windowed = of_group(rule)
+    span = window(rule) if windowed else rule.within
+    return {"count": least(rule) if windowed else rule.count, "within": span and lasting(span)}
+
+
 def conditions(rule: Rule | None) -> dict[str, Any] | None:
     """What a rule asks for, without what it leaves open; None for one that the configuration no longer has."""
     if rule is None:
@@ -151,8 +215,9 @@ def conditions(rule: Rule | None) -> dict[str, Any] | None:
         "name": rule.name, "level": rule.level and rule.level.value, "risk": rule.risk,
         "score_at_least": rule.score_at_least or None, "kinds": rule.kinds and sorted(rule.kinds),
         "sources": rule.sources and sorted(rule.sources), "ours": rule.ours, "stars_below": rule.stars_below,
-        "sentiment_below": rule.sentiment_below, "count": rule.count, "within": rule.within and lasting(rule.within),
-        "unanswered_for": rule.unanswered_for and lasting(rule.unanswered_for), "group_by": list(rule.group_by),
+        "sentiment_below": rule.sentiment_below, **_counting(rule),
+        "unanswered_for": rule.unanswered_for and lasting(rule.unanswered_for), "at_odds": rule.at_odds or None,
+        "surge": rule.surge, "slump": rule.slump, "negative_share": rule.negative_share, "group_by": list(rule.group_by),
         "inboxes": list(rule.inboxes), "ack_within": rule.ack_within and lasting(rule.ack_within),
         "unsilenceable": rule.unsilenceable or None,
     }  # fmt: skip

@@ -66,6 +66,10 @@ def _note(detail: _Detail) -> str:
     return f': "{line(detail["note"], 500)}"' if detail.get("note") else ""
 
 
+def _ground(detail: _Detail) -> str:
+    return f', on the ground "{line(detail["ground"], 300)}"' if detail.get("ground") else ""
+
+
 def _as_it_is(detail: _Detail) -> str:
     return ", ".join(f"{name} {value}" for name, value in detail.items() if name != "note")
 
@@ -79,7 +83,15 @@ _SENTENCES: Mapping[str, Callable[[_Detail], str]] = {
     "sent": lambda detail: f"sent: {_way(detail)}",
     "delayed": lambda detail: f"not sent yet: {_way(detail)}, attempt {detail.get('attempt')}: {detail.get('error')}",
     "failed": lambda detail: f"given up: {_way(detail)}, attempt {detail.get('attempt')}: {detail.get('error')}",
+    "bounced": lambda detail: f"came back from {detail.get('inbox')}: {detail.get('status')}",
     "replayed": lambda _: "to be sent again",
     "taken_down": lambda detail: f"no longer on its platform: mention {detail.get('mention')}",
+    "removal_asked": lambda detail: (
+        f"its platform was asked to take it down: mention {detail.get('mention')}{_ground(detail)}"
+    ),
+    "removal_granted": lambda detail: f"its platform said that it takes it down: mention {detail.get('mention')}",
+    "removal_refused": lambda detail: f"its platform refused to take it down: mention {detail.get('mention')}",
+    "removal_withdrawn": lambda detail: f"not asked for any more to take it down: mention {detail.get('mention')}",
+    "noted": lambda _: "a note",
     "up_again": lambda detail: f"on its platform again: mention {detail.get('mention')}",
 }

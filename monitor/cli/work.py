@@ -1,4 +1,4 @@
-"""Commands with which people work: ack, assign, resolve, silence, unsilence, replay."""
+"""Commands with which people work: ack, assign, note, resolve, silence, unsilence, replay."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from datetime import timedelta
 import click
 
 from monitor.cli.frame import DONE, Asked, command, opened
+from monitor.cli.screen import many
 from monitor.cli.story import by_beginning
 from monitor.cli.typed import BY, NOTE, Id, Name, Span, Words
 from monitor.model import Incident, Outcome, State
 from monitor.pipeline import Line, work
-from monitor.store import incidents
+from monitor.store import incidents, removals
 
 
 @command("ack")
@@ -50,17 +51,53 @@ def assign(asked: Asked, incident: int, name: str, *, by: str) -> int:
     return DONE
 
 
+@command("note")
+@click.argument("incident", type=Id())
+@click.argument("words", metavar="TEXT", type=Words())
+@BY
+def note(asked: Asked, incident: int, words: str, *, by: str) -> int:
+    """Write something into the timeline of an incident."""
+    if not words:
+        raise click.UsageError("TEXT is empty")
+    with opened(asked) as line:
+        work.note(line, incident, words, by=by)
+    asked.say(f"incident {incident} has a note", id=incident, note=words, by=by)
+    return DONE
+
+
 @command("resolve")
 @click.argument("incident", type=Id())
-@click.option("--outcome", type=click.Choice([one.value for one in Outcome]), required=True, help="How it ended.")
+@click.option(
+    "--outcome",
+    type=click.Choice([one.value for one in Outcome if one is not Outcome.DRILL]),
+    required=True,
+    help="How it ended.",
+)
 @BY
 @NOTE
 def resolve(asked: Asked, incident: int, *, outcome: str, by: str, note: str) -> int:
     """End an incident; those who were told of it are told."""
     with opened(asked) as line:
         work.resolve(line, incident, Outcome(outcome), by=by, note=note)
-    asked.say(f"incident {incident} is resolved: {outcome}", id=incident, state="resolved", outcome=outcome, by=by)
+        up = _still_up(line, incident) if outcome == Outcome.REMOVED.value else 0
+    more = (
+        f"; but {many(up, 'mention')} of it {'was' if up == 1 else 'were'} still up when last looked at" if up else ""
+    )
+    asked.say(
+        f"incident {incident} is resolved: {outcome}{more}",
+        id=incident,
+        still_up=up,
+        state="resolved",
+        outcome=outcome,
+        by=by,
+    )
     return DONE
+
+
+def _still_up(line: Line, incident: int) -> int:
+    """How many of its mentions were to go and are still there, as far as is known."""
+    with line.database.read() as tx:
+        return max(removals.up(tx, incident), len(removals.awaited(tx, incident)))
 
 
 @command("silence")
@@ -112,4 +149,4 @@ def replay(asked: Asked, notification: str, *, by: str) -> int:
     return DONE
 
 
-COMMANDS = (ack, assign, resolve, silence, unsilence, replay)
+COMMANDS = (ack, assign, note, resolve, silence, unsilence, replay)

@@ -12,6 +12,7 @@ from monitor.config.rules import rule_findings
 from monitor.config.smtp import smtp_findings
 from monitor.config.voice import voice_findings
 from monitor.connector import Access
+from monitor.model import PEER
 
 _SHORTEST = timedelta(seconds=30)
 _WAYS = {
@@ -26,6 +27,13 @@ _WAYS = {
 
 def findings(config: Config, there: Names, access: Callable[[str], Access | None]) -> Iterator[Finding]:
     """Everything that is wrong between the values of `config`; `access` is that of a connector, by its name."""
+    for name, topic in config.topics.items():
+        if PEER in topic.labels:
+            yield Finding(
+                loc=("topics", name, "labels", PEER),
+                wrong="names a competitor, which a label cannot",
+                right=f'write peer = "{topic.labels[PEER]}" in the sources that watch it',
+            )
     for source in config.sources.values():
         yield from _source(source, config, there, access(source.connector))
     yield from inbox_findings(config, there)
@@ -40,6 +48,7 @@ def findings(config: Config, there: Names, access: Callable[[str], Access | None
 
 def _source(source: Source, config: Config, there: Names, access: Access | None) -> Iterator[Finding]:
     loc: Loc = ("sources", source.name)
+    yield from _peer(source, config)
     for index, topic in enumerate(source.topics):
         if topic not in there.topics:
             yield unknown((*loc, "topics", index), "topic", topic, there.topics)
@@ -67,6 +76,32 @@ def _source(source: Source, config: Config, there: Names, access: Access | None)
             right='write for example "7d"',
             needs=((*loc, "every"),),
         )
+
+
+def _peer(source: Source, config: Config) -> Iterator[Finding]:
+    loc: Loc = ("sources", source.name)
+    if PEER in source.labels:
+        yield Finding(
+            loc=(*loc, "labels", PEER),
+            wrong="names a competitor, which a label cannot",
+            right=f'write peer = "{source.labels[PEER]}" in the source itself',
+        )
+    if not source.peer:
+        return
+    if source.peer.casefold() in {name.casefold() for name in (config.organisation, *config.brands)}:
+        yield Finding(
+            loc=(*loc, PEER),
+            wrong="is this organisation itself",
+            right="name the competitor that this source watches, or leave it out",
+            needs=(("organisation",), ("brands",)),
+        )
+    for rule in config.rules:
+        if source.name in (rule.sources or ()):
+            yield Finding(
+                loc=("rules", rule.name, "sources"),
+                wrong=f"{source.name!r} watches a competitor, of whom nobody is ever told",
+                right="take it out of the rule",
+            )
 
 
 def _appetite(config: Config) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ from monitor.config.secrets import Credential, Heartbeat, SigningSecret, WebSecr
 from monitor.config.surroundings import ConfigPath, Name, around, keyed
 from monitor.config.values import (
     AtLeastOne,
+    Day,
     Duration,
     KindName,
     LevelName,
@@ -39,7 +40,7 @@ from monitor.config.values import (
     WeeklyAt,
     Zone,
 )
-from monitor.model import Detail, Kind, Level, Rule, Step
+from monitor.model import PEER, Detail, Kind, Labels, Level, Rule, Step
 from monitor.topics import Query, QueryError, parse
 from monitor.voice import Policy, phrases
 
@@ -107,7 +108,8 @@ class Topic(Table):
 
 
 class Source(Table):
-    """`[sources.NAME]`: a connector with its options, and how often it is asked."""
+    """`[sources.NAME]`: a connector with its options, and how often it is asked. `peer` names the competitor that it
+    watches."""
 
     name: Name
     connector: str
@@ -118,6 +120,7 @@ class Source(Table):
     options: Any = Field(default={}, validate_default=True)
     enabled: bool = True
     quiet_after: Duration | None = None
+    peer: Text = ""
 
     @field_validator("connector")
     @classmethod
@@ -128,6 +131,11 @@ class Source(Table):
     @classmethod
     def _chosen(cls, written: Any, info: ValidationInfo) -> Any:
         return chosen(info.data.get("connector"), written, info)
+
+    @property
+    def marks(self) -> Labels:
+        """What its mentions are labelled with: `labels`, and the competitor that they are about."""
+        return {**self.labels, PEER: self.peer} if self.peer else self.labels
 
 
 class Webhook(Table):
@@ -243,7 +251,10 @@ class RuleTable(Table):
     count: int = Field(default=1, ge=1)
     within: Duration | None = None
     unanswered_for: Duration | None = None
+    at_odds: bool = False
     surge: Literal["low", "medium", "high"] | None = None
+    slump: Literal["low", "medium", "high"] | None = None
+    negative_share: float | None = Field(default=None, gt=0, lt=1)
     ack_within: Duration | None = None
     ack_lasts: Duration | None = None
 
@@ -264,7 +275,10 @@ class RuleTable(Table):
             count=self.count,
             within=self.within,
             unanswered_for=self.unanswered_for,
+            at_odds=self.at_odds,
             surge=self.surge,
+            slump=self.slump,
+            negative_share=self.negative_share,
             ack_within=self.ack_within,
             ack_lasts=self.ack_lasts,
         )
@@ -346,6 +360,7 @@ class Config(Table):
     path: ConfigPath = Path("config.toml")
     organisation: Text
     timezone: Zone = Field(default="UTC", validate_default=True)
+    holidays: Several[Day] = ()
     database: Database = Field(default="sqlite:///wellheard.db", validate_default=True, repr=False)
     brands: Several[Text] = ()
     people: Several[Text] = ()

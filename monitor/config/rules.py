@@ -1,12 +1,12 @@
 """What can be wrong with a rule: a name that nobody has, and limits that can never hold."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from monitor.config.findings import Finding, Names, nobody, unknown
 from monitor.config.mistakes import Loc
 from monitor.config.models import Config
 from monitor.model import Kind, Rule
-from monitor.rules import SOURCE_FAILING, SOURCE_QUIET
+from monitor.rules import SOURCE_FAILING, SOURCE_QUIET, of_group
 
 _OWN_KINDS = {Kind.POST, Kind.COMMENT}
 
@@ -45,8 +45,9 @@ def _never(rule: Rule, config: Config) -> Iterator[tuple[str, ...]]:
         yield "sentiment_below", "can never hold: sentiment runs from -1 to 1", "write for example -0.2"
     if rule.sentiment_below is not None and rule.sentiment_below > 1:
         yield "sentiment_below", "is no limit: sentiment runs from -1 to 1", "write for example -0.2"
-    yield from _never_surge(rule)
-    if rule.count > 1 and rule.within is None:
+    yield from _never_together(rule)
+    yield from _never_rated(rule)
+    if rule.count > 1 and rule.within is None and not of_group(rule):
         yield "within", f"is missing, and count is {rule.count}", 'write for example within = "7d"', "count"
     if rule.unanswered_for and rule.within and rule.unanswered_for >= rule.within:
         yield "unanswered_for", "can never hold: it is not shorter than within", "make within longer", "within"
@@ -60,12 +61,33 @@ def _never(rule: Rule, config: Config) -> Iterator[tuple[str, ...]]:
         yield "", "has no condition: every mention would be an incident", "add for example stars_below = 3"
 
 
-def _never_surge(rule: Rule) -> Iterator[tuple[str, ...]]:
-    """A surge is its own count and span: the keys that would say another one."""
-    written = {"count": rule.count > 1, "within": rule.within, "unanswered_for": rule.unanswered_for}
-    key = next((key for key, value in written.items() if value), None)
-    if rule.surge is not None and key:
-        yield key, "stands beside surge, which finds its own counts and spans", f"leave {key} out", "surge"
+_BESIDE: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "surge": ("finds its own counts and spans", ("count", "within", "unanswered_for")),
+    "slump": ("weighs all stars of its window", ("stars_below", "unanswered_for")),
+    "negative_share": ("weighs all moods of its window", ("sentiment_below", "unanswered_for")),
+}
+"""What is about a whole group, and the keys that would say the same in another way."""
+
+
+def _never_together(rule: Rule) -> Iterator[tuple[str, ...]]:
+    """A rule on a surge, a slump or a share: there is one of them in a rule, and it stands without certain keys."""
+    there = [key for key in _BESIDE if getattr(rule, key) is not None]
+    if len(there) > 1:
+        yield there[1], f"stands beside {there[0]}: a rule asks for one of them", "make two rules of it", there[0]
+    for key in there[:1]:
+        does, others = _BESIDE[key]
+        written = (one for one in others if getattr(rule, one) not in {None, 1})
+        for other in list(written)[:1]:
+            yield other, f"stands beside {key}, which {does}", f"leave {other} out", key
+
+
+def _never_rated(rule: Rule) -> Iterator[tuple[str, ...]]:
+    """What needs stars: only reviews have them, and nothing of ours."""
+    for key, written in (("slump", rule.slump is not None), ("at_odds", rule.at_odds)):
+        if written and rule.kinds is not None and Kind.REVIEW not in rule.kinds:
+            yield key, "can never hold: only reviews have stars", 'add "review" to kinds', "kinds"
+        if written and rule.ours:
+            yield key, "can never hold: what we say ourselves has no stars", "leave ours out", "ours"
 
 
 def _never_stars(rule: Rule, limit: float) -> Iterator[tuple[str, ...]]:
@@ -89,5 +111,7 @@ def _has_condition(rule: Rule) -> bool:
         rule.sentiment_below,
         rule.unanswered_for,
         rule.surge,
+        rule.slump,
+        rule.negative_share,
     )
-    return any(limit is not None for limit in limits) or rule.score_at_least > 0 or rule.count > 1
+    return any(limit is not None for limit in limits) or rule.at_odds or rule.score_at_least > 0 or rule.count > 1

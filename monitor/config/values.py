@@ -3,7 +3,7 @@
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -117,6 +117,17 @@ def _weekly(value: Any) -> Any:
     return Weekly(weekday=day, time=time(int(match[2]), int(match[3])))
 
 
+def _day(value: Any) -> Any:
+    """A day as TOML writes it, or as text."""
+    try:
+        found = date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        found = None
+    if type(found) is not date:  # a datetime is a date too
+        raise wrong(f"{str(value)[:60]!r} is not a day", 'write for example "2026-12-25"')
+    return found
+
+
 def _time_of_day(value: Any) -> Any:
     if isinstance(value, time):
         return value
@@ -142,6 +153,7 @@ KindName = Annotated[Kind, Strict(strict=False)]
 Span = Annotated[timedelta, BeforeValidator(_duration)]
 Duration = Annotated[Span, AfterValidator(_positive)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+Day = Annotated[date, BeforeValidator(_day)]
 TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
 WeeklyAt = Annotated[Weekly, BeforeValidator(_weekly)]
 LocalPath = Annotated[Path, BeforeValidator(_path)]

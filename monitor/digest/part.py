@@ -7,8 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-POSITIVE, NEGATIVE = 0.05, -0.05
-"""VADER's own borders of neutral (Hutto and Gilbert 2014)."""
+from monitor.model import NEUTRAL
 
 SENTIMENTS = ("positive", "neutral", "negative", "unread")
 
@@ -78,9 +77,17 @@ class Part:
             self.stars[math.floor(stars + 0.5)] += times
             self.sum_of_stars += stars * times
 
+    def join(self, other: Part) -> None:
+        """Counts what another part counted, too."""
+        self.mentions += other.mentions
+        self.reviews += other.reviews
+        self.sentiments += other.sentiments
+        self.stars += other.stars
+        self.sum_of_stars += other.sum_of_stars
+
 
 def sentiment(score: float | None) -> str:
     """The name of a score's part of the scale."""
     if score is None or not math.isfinite(score):
         return "unread"
-    return "positive" if score >= POSITIVE else "negative" if score <= NEGATIVE else "neutral"
+    return "positive" if score >= NEUTRAL else "negative" if score <= -NEUTRAL else "neutral"

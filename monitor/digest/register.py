@@ -6,11 +6,21 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from monitor.digest.week import median_of
 from monitor.model import Incident, Outcome, State, Stored
 
 QUARTER = timedelta(weeks=13)
+
+
+class Held(NamedTuple):
+    """A drill that was held to its end: which and when, how many inboxes were told of something (each incident counts),
+    and how long those that were acknowledged took."""
+
+    scenario: str
+    at: datetime
+    told: int
+    took: tuple[timedelta, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +48,7 @@ class Risk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Register:
-    """A quarter's risks, the highest level first, those never seen last. `drills` were held, `drilled_in` is the median
-    time to acknowledge them, None where none was. `watched` is whether the quarter before was watched from its start:
+    """A quarter's risks, the highest level first, those never seen last. `drills` were held, the oldest first. `watched` is whether the quarter before was watched from its start:
     else there is no trend."""
 
     since: datetime
@@ -47,8 +56,7 @@ class Register:
     risks: tuple[Risk, ...]
     notify: float
     urgent: float
-    drills: int
-    drilled_in: timedelta | None
+    drills: tuple[Held, ...]
     watched: bool
 
 
@@ -70,10 +78,12 @@ def register(
     owners: Mapping[str, tuple[str, ...]],
     appetite: tuple[float, float],
     begun: datetime | None,
+    drills: Iterable[Held] = (),
 ) -> Register:
     """The register of the 13 weeks before `until`. `mentions` are those at risk of the 26 weeks before it, history left
     aside; `incidents` at least those opened or ended in the 13; `owners` who is told of each class there is; `appetite` from
-    which level somebody is told and from which at once; `begun` when we began to watch."""
+    which level somebody is told and from which at once; `begun` when we began to watch; `drills` those that were
+    held."""
     since = until - QUARTER
     seen: defaultdict[str, _Seen] = defaultdict(_Seen)
     for one in mentions:
@@ -83,7 +93,6 @@ def register(
     for case in known:
         if case.risk is not None and not case.drill:
             _follow(seen[case.risk], case, since, until)
-    drills = [one for one in known if one.drill and one.opened_at >= since]
     risks = (_risk(name, seen[name], owners.get(name, ())) for name in {*owners, *seen})
     return Register(
         since=since,
@@ -91,8 +100,9 @@ def register(
         risks=tuple(sorted(risks, key=lambda one: (-(one.level or 0), -one.mentions, one.risk))),
         notify=appetite[0],
         urgent=appetite[1],
-        drills=len(drills),
-        drilled_in=median_of([one.acked_at - one.opened_at for one in drills if one.acked_at]),
+        drills=tuple(
+            sorted((one for one in drills if since <= one.at < until), key=lambda one: (one.at, one.scenario))
+        ),
         watched=begun is not None and begun <= since - QUARTER,
     )
 

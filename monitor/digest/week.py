@@ -45,7 +45,8 @@ class Unchecked(Protocol):
 
 class Alike(NamedTuple):
     """So many mentions that are alike: where, about what, in what mood, with how many stars, whether reviews, from what
-    source, whether our own, and of these replies, whether history, and why their mood could not be read."""
+    source, whether our own, and of these replies, whether history, why their mood could not be read, whether stars and words
+    strongly disagree, and about what competitor, if any."""
 
     location: str
     themes: tuple[str, ...]
@@ -58,6 +59,16 @@ class Alike(NamedTuple):
     reply: bool = False
     history: bool = False
     why: str = ""
+    at_odds: bool = False
+    peer: str = ""
+
+
+class Clock(NamedTuple):
+    """A legal deadline that an incident has started: what must be done by when."""
+
+    incident: Incident
+    name: str
+    due_at: datetime
 
 
 class Reply(NamedTuple):
@@ -86,6 +97,22 @@ class Elsewhere:
     at_risk: int = 0
     opened: int = 0
     unresolved: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peers:
+    """What was said about competitors, by their names, and what about us on the same platforms alone: elsewhere they are not
+    watched. What is said about them is in no other number. `blind` is what could not be seen of it."""
+
+    ours: Part
+    others: Mapping[str, Part]
+    platforms: tuple[str, ...]
+    blind: tuple[Blind, ...] = ()
+
+    @property
+    def mentions(self) -> int:
+        """All that was said about us and them."""
+        return self.ours.mentions + sum(one.mentions for one in self.others.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +151,10 @@ class Digest:
 
     `before` are up to four weeks before this one that were watched from their start, the oldest first. Of the replies,
     `disclosed` may reveal a patient, `to_reply` is the median time from what they answer, over those `timed` of which that
-    is known. `unanswered` are reviews of the period, by location, that nobody of ours had answered when it ended.
+    is known. `unanswered` are reviews of the period, by location, that nobody of ours had answered when it ended, `answered`
+    those that were; what is in neither was gone unanswered. `at_odds` are mentions whose stars and words strongly disagree.
+    `withheld` is how many messages the ceiling of a recipient held back, by inbox. `clocks` are legal deadlines of
+    unresolved incidents that are over or come in the week after. `peers` is None where no competitor is watched.
     `records` is how often each rule was right in the 13 weeks until then. `known` are the incidents and `risky` the
     weightiest mentions of each class, from which `cut` makes an inbox's own; `shows` counts mentions by the classes they
     show together; `elsewhere` is what such a cut left out."""
@@ -167,6 +197,11 @@ class Digest:
     risky: tuple[Stored, ...] = ()
     shows: Mapping[frozenset[str], int] = field(default_factory=dict)
     elsewhere: Elsewhere | None = None
+    answered: Mapping[str, int] = field(default_factory=dict)
+    at_odds: int = 0
+    withheld: Mapping[str, int] = field(default_factory=dict)
+    clocks: tuple[Clock, ...] = ()
+    peers: Peers | None = None
 
 
 def build(
@@ -181,14 +216,20 @@ def build(
     before: Iterable[tuple[Period, Iterable[Alike]]] = (),
     replies: Iterable[Reply] = (),
     unanswered: Iterable[tuple[str, int]] = (),
+    answered: Iterable[tuple[str, int]] = (),
+    withheld: Iterable[tuple[str, int]] = (),
+    clocks: Callable[[Incident], Iterable[tuple[str, datetime]]] = lambda _: (),
+    peers: Mapping[str, str] | None = None,
+    drills: int = 0,
     now: datetime | None = None,
 ) -> Digest:
     """Counts a period. `mentions` are those first seen in it, read once and not kept, but for those that are
     already added up in `calm`: what shows no risk need not be read one by one; `incidents` at least those that
     were open in it, and those that ended in `JUDGED_FOR` before its end, each counted once however often it is given;
     `notifications` those given up; `rechecks` how those go that the terms of a source's platform ask for; `before` earlier
-    weeks with what was said in them; `replies` ours of the period; `unanswered` how many reviews of a location nobody had
-    answered. `now` matters only to a period that is not over: no source is expected to have been read later than that."""
+    weeks with what was said in them; `replies` ours of the period; `unanswered` and `answered` how many reviews of a
+    location nobody had answered and somebody had; `withheld` how many messages a ceiling held back, by inbox; `clocks` which
+    deadlines an incident has; `peers` the sources that watch a competitor, with its name; `drills` how many were held. `now` matters only to a period that is not over: no source is expected to have been read later than that."""
     tally = _Tally()
     for one in mentions:
         tally.add(one)
@@ -196,11 +237,15 @@ def build(
         tally.add_alike(some)
     end = min(period.until, now or period.until)
     known = tuple(dict.fromkeys(one for one in incidents if one.opened_at < period.until))
-    watched = [one for one in sources if one.created_at < period.until]
+    rivals = peers or {}
+    every = [one for one in sources if one.created_at < period.until]
+    watched = [one for one in every if one.name not in rivals]
     begun = min((one.created_at for one in watched), default=None)
     for source in watched:
         tally.by_source.setdefault(source.name, Part())
-    troubles = [one for one in _real(known) if one.rule in _ABOUT_SOURCES]
+    course = _course(known, period, end)
+    about = [one for one in _real(known) if one.rule in _ABOUT_SOURCES]
+    troubles = [one for one in about if one.group not in rivals]
     waits = [one.at - one.asked_at for one in replies if one.asked_at is not None and one.asked_at <= one.at]
     return Digest(
         period=period,
@@ -225,10 +270,16 @@ def build(
         to_reply=median_of(waits),
         timed=len(waits),
         unanswered=_summed(unanswered),
+        answered=_summed(answered),
+        at_odds=tally.at_odds,
+        withheld=_summed(withheld),
+        peers=_peers(tally, every, rivals, about, period, now),
         known=known,
         risky=tuple(tally.risky()),
         shows=tally.shows,
-        **_course(known, period, end),
+        drills=drills,
+        clocks=_clocks(course["unresolved"], clocks, end),
+        **course,
     )
 
 
@@ -245,6 +296,7 @@ def cut(week: Digest, *, inbox: str, sees: Callable[[str], bool], now: datetime 
         at_risk=sum(shown.values()),
         worst=tuple(_heaviest(risky)),
         known=mine,
+        clocks=tuple(one for one in week.clocks if one.incident in mine),
         risky=tuple(risky),
         shows=shown,
         elsewhere=Elsewhere(
@@ -253,6 +305,41 @@ def cut(week: Digest, *, inbox: str, sees: Callable[[str], bool], now: datetime 
             unresolved=len(week.unresolved) - len(own["unresolved"]),
         ),
         **own,
+    )
+
+
+def _clocks(
+    unresolved: Iterable[Incident], of: Callable[[Incident], Iterable[tuple[str, datetime]]], end: datetime
+) -> tuple[Clock, ...]:
+    """The deadlines that are over by `end` or come in the week after it, the first first."""
+    found = [Clock(one, name, due_at) for one in unresolved for name, due_at in of(one) if due_at < end + _SOON]
+    return tuple(sorted(found, key=lambda clock: (clock.due_at, clock.incident.id, clock.name)))
+
+
+def _peers(  # noqa: PLR0917  # what was seen, and of it what could not be
+    tally: _Tally,
+    every: Iterable[SourceState],
+    rivals: Mapping[str, str],
+    troubles: Iterable[Incident],
+    period: Period,
+    now: datetime | None,
+) -> Peers | None:
+    """Competitors beside us: on their platforms alone, since nobody knows what is said of them elsewhere."""
+    if not (rivals or tally.by_peer):
+        return None
+    theirs = [one for one in every if one.name in rivals]
+    platforms = {one.platform for one in theirs}
+    ours = Part()
+    for one in every:
+        if one.platform in platforms and one.name in tally.by_source:
+            ours.join(tally.by_source[one.name])
+    for one in theirs:
+        tally.by_peer.setdefault(rivals[one.name], Part())
+    return Peers(
+        ours=ours,
+        others=_ranked(tally.by_peer),
+        platforms=tuple(sorted(platforms)),
+        blind=_blind(theirs, [one for one in troubles if one.group in rivals], period, now),
     )
 
 
@@ -280,7 +367,6 @@ def _course(known: Iterable[Incident], period: Period, end: datetime) -> dict[st
         "late": sum(1 for one in acked if one.ack_due_at and one.acked_at and one.acked_at > one.ack_due_at),
         "resolved": len(ended),
         "outcomes": _counted(Counter(one.outcome.value if one.outcome else "" for one in ended)),
-        "drills": sum(1 for one in known if one.drill and one.opened_at >= period.since),
         "to_ack": median_of([one.acked_at - one.opened_at for one in acked if one.acked_at]),
         "to_resolve": median_of(
             [one.resolved_at - one.opened_at for one in ended if one.resolved_at and one.rule not in _ABOUT_SOURCES]
@@ -319,12 +405,13 @@ class _Tally:
         self.by_risk: Counter[str] = Counter()
         self.unread: Counter[str] = Counter()
         self.shows: Counter[frozenset[str]] = Counter()
-        self.ours = self.replies = self.disclosed = self.history = 0
+        self.by_peer: defaultdict[str, Part] = defaultdict(Part)
+        self.ours = self.replies = self.disclosed = self.history = self.at_odds = 0
         self._risky: defaultdict[str, list[Stored]] = defaultdict(list)
 
     def add(self, one: Stored) -> None:
         """Counts a mention."""
-        if one.assessment.signals and not one.history:
+        if one.assessment.signals and not one.history and not one.peer:
             self._fear(one)
         said = one.mention
         mood = sentiment(one.assessment.sentiment)
@@ -341,11 +428,17 @@ class _Tally:
                 reply=said.kind is Kind.COMMENT,
                 history=one.history,
                 why=_unreadable(one) if mood == "unread" else "",
+                at_odds=one.at_odds,
+                peer=one.peer,
             )
         )
 
     def add_alike(self, some: Alike) -> None:
         """Counts mentions that are alike, those of others in every part that they belong to."""
+        if some.peer:
+            if not (some.history or some.ours):
+                self.by_peer[some.peer].add(some.mood, some.stars, review=some.review, times=some.many)
+            return
         if some.history:
             self.history += some.many
             return
@@ -355,6 +448,7 @@ class _Tally:
             return
         if some.mood == "unread":
             self.unread[some.why] += some.many
+        self.at_odds += some.many * some.at_odds
         parts = [self.whole, self.by_source[some.source], self.by_location[some.location or NO_LOCATION]]
         parts += [self.by_theme[theme] for theme in set(some.themes)]
         for part in parts:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from monitor.clocks import correction_due_at
+from monitor.cause import Cause
+from monitor.clocks import correction_due_at, deadlines
+from monitor.messages import causes, playbooks
 from monitor.messages import mentions as telling
 from monitor.messages.page import GOOD, TONES, Page, rendered
+from monitor.messages.playbooks import ASK, Playbook
 from monitor.messages.risks import SOURCE_RULES, wording
 from monitor.messages.text import cut, line
 from monitor.messages.times import lasting, local, stamp, until
-from monitor.model import Detail, Incident, Json, Level, Message, Outcome, Reason, State, Stored
+from monitor.model import DRILL_GROUP, Detail, Incident, Json, Level, Message, Outcome, Reason, Removal, State, Stored
 
 SUBJECT = 200
 _SHOWN = 8
@@ -25,6 +29,7 @@ _OUTCOMES = {
     Outcome.NO_ACTION: "no action was needed",
     Outcome.FALSE_ALARM: "it was a false alarm",
     Outcome.OTHER: "closed with a note",
+    Outcome.DRILL: "it was a drill, which is over",
 }
 _TYPES = {"source_failing": "source.failing", "source_quiet": "source.quiet"}
 
@@ -41,21 +46,32 @@ def incident(
     inbox: str,
     more: int = 0,
     ours: Sequence[str] = (),
+    cause: Cause | None = None,
+    awaited: Sequence[Removal] = (),
 ) -> Message:
     """What `inbox` is told of `incident`, and why now.
 
     `mentions` are the ones to show, the weightiest first (at most eight are shown, the rest is counted), `more` how many
     others there are. Let `told_mentions` be the count before this message, so that "7 more" can be said. `ours` are
-    brands and people that an excerpt may name. No subject ever has a word of a mention, whatever `detail` says.
+    brands and people that an excerpt may name. `cause` is what many mentions have in common, `awaited` what platforms were
+    asked to take down and still show. No subject ever has a word of a mention, whatever `detail` says.
     """
+    incident = replace(incident, group=incident.group.removeprefix(DRILL_GROUP)) if incident.drill else incident
     more += max(len(mentions) - _SHOWN, 0)
     said = _said(incident, reason, _new(incident, len(mentions[:_SHOWN]) + more), now)
+    said = _said_of_deadline(incident, awaited, timezone, now) if reason is Reason.DEADLINE else said
     page = _page(incident, reason, said, organisation=organisation, timezone=timezone, now=now, inbox=inbox)
     keep = (organisation, *ours)
     shown = [telling.told(one, detail=detail, keep=keep, timezone=timezone, now=now) for one in mentions[:_SHOWN]]
-    text, html = rendered("incident", page, mentions=shown, more=_and_more(incident, more, bool(shown)))
+    book = playbook(incident, mentions[:1])
+    over = reason is Reason.RESOLVED
+    made_of = [] if over else causes.sentences(cause, detail=detail, keep=keep, timezone=timezone, now=now)
+    text, html = rendered(
+        "incident", page, mentions=shown, more=_and_more(incident, more, bool(shown)), causes=made_of, playbook=book
+    )
     body = _data(incident, reason, mentions, detail=detail, keep=keep, now=now, more=more)
     body["data"] |= {"inbox": page.inbox, "organisation": page.organisation}
+    body["data"] |= {"playbook": book and _booked(book), "cause": causes.data(cause, detail=detail, keep=keep)}
     headers = {
         "X-Wellheard-Incident": str(incident.id),
         "X-Wellheard-Reason": reason.value,
@@ -81,7 +97,7 @@ def _page(
     badge = _badge(incident, reason)
     title = line(words.title, 80)
     where = line(incident.group, 100) or "everywhere"
-    deadline = _deadline(incident, timezone, now)
+    deadline = _deadline(incident, reason, timezone, now)
     return Page(
         subject=_subject(incident, reason, badge, title, where),
         organisation=line(organisation, 100),
@@ -94,7 +110,7 @@ def _page(
         said=said,
         deadline=deadline,
         facts=_facts(incident, timezone, now),
-        commands=_commands(incident),
+        commands=_commands(incident, reason),
         means="" if over else words.means,
         first="" if over else words.first,
         drill=incident.drill,
@@ -114,6 +130,7 @@ def _subject(incident: Incident, reason: Reason, badge: str, title: str, where: 
         Reason.GREW: ": more mentions",
         Reason.WORSENED: ": got worse",
         Reason.ESCALATED: ": nobody has acknowledged",
+        Reason.DEADLINE: ": a deadline comes near" if deadlines(incident) else ": still up",
         Reason.LAPSED: ": acknowledged, and not resolved",
         Reason.REMINDER: ": not yet acknowledged" if incident.state is State.OPEN else ": not yet resolved",
     }.get(reason, "")
@@ -140,7 +157,8 @@ def _said(incident: Incident, reason: Reason, new: int, now: datetime) -> str:  
         case Reason.GREW:
             return f"{new or ''} more {_mentions(new or 2)}, {incident.mentions} in all.".strip().capitalize()
         case Reason.WORSENED:
-            return "This is worse than what was told before: read it again."
+            why = f"{cut(line(incident.note).rstrip('.'), 400)}. " if incident.note else ""
+            return f"{why}This is worse than what was told before: read it again."
         case Reason.ESCALATED:
             last = incident.chain and incident.chain_step >= len(incident.chain)
             end = " Nobody further will be told: this is the last call." if last else ""
@@ -164,7 +182,35 @@ def _said_of_source(incident: Incident, reason: Reason, now: datetime) -> str:
     return cut(line(incident.note).rstrip("."), 400) + "." if incident.note else ""
 
 
-def _deadline(incident: Incident, timezone: ZoneInfo, now: datetime) -> str:
+def _said_of_deadline(incident: Incident, awaited: Sequence[Removal], timezone: ZoneInfo, now: datetime) -> str:
+    """What is left to do: what was asked for and is still up, else what the law's clock says."""
+    if not awaited:
+        over = any(one.due_at <= now for one in deadlines(incident))
+        return f"A deadline {'has passed' if over else 'comes near'}, and this is not resolved."
+    count = len(awaited)
+    what = "It is" if count == 1 else f"{count} mentions are"
+    return f"{what} still up: the platform was asked on {local(awaited[0].asked_at, timezone, now)} to take it down."
+
+
+def playbook(incident: Incident, top: Sequence[Stored]) -> Playbook | None:
+    """What to do about it where its weightiest mention stands; None where there is nothing to be done."""
+    if incident.rule in SOURCE_RULES or incident.state is State.RESOLVED or not top:
+        return None
+    found = playbooks.playbook(top[0].platform, incident.risk, ours=top[0].mention.ours)
+    which = str(incident.id) if incident.mentions == 1 else f"mention:{top[0].id}"
+    then = f" Then `wellheard removal {which} --asked`: it is followed until it is gone."
+    steps = [(label, said + then if label == ASK else said) for label, said in found.steps]
+    return replace(found, steps=tuple(steps))
+
+
+def _booked(book: Playbook) -> dict[str, Json]:
+    steps = [{"step": label, "text": said} for label, said in book.steps]
+    return {"platform": book.where, "steps": steps, "source": book.source or None, "unconfirmed": book.unconfirmed}
+
+
+def _deadline(incident: Incident, reason: Reason, timezone: ZoneInfo, now: datetime) -> str:
+    if reason is Reason.DEADLINE and (clocks := deadlines(incident)):
+        return f"{clocks[0].what} {until(clocks[0].due_at, timezone, now)}"
     if incident.state is not State.OPEN or incident.ack_due_at is None:
         return ""
     when = until(incident.ack_due_at, timezone, now)
@@ -174,9 +220,8 @@ def _deadline(incident: Incident, timezone: ZoneInfo, now: datetime) -> str:
 
 def _facts(incident: Incident, timezone: ZoneInfo, now: datetime) -> list[tuple[str, str]]:
     facts = [("Since", local(incident.opened_at, timezone, now))]
-    due = correction_due_at(incident)
-    if due is not None and incident.state is not State.RESOLVED:
-        facts.append(("Correct by", f"{until(due, timezone, now)}, 30 days from its detection"))
+    if incident.state is not State.RESOLVED:
+        facts += [(one.what, f"{until(one.due_at, timezone, now)}, {one.basis}") for one in deadlines(incident)]
     if incident.mentions:
         facts.append(("Mentions", str(incident.mentions)))
     if incident.risk is not None:
@@ -190,7 +235,9 @@ def _facts(incident: Incident, timezone: ZoneInfo, now: datetime) -> list[tuple[
     return facts
 
 
-def _commands(incident: Incident) -> list[str]:
+def _commands(incident: Incident, reason: Reason) -> list[str]:
+    if reason is Reason.DEADLINE and not deadlines(incident):
+        return [f"wellheard removal {incident.id}", f"wellheard show {incident.id}"]
     match incident.state:
         case State.OPEN:
             first = [f"wellheard ack {incident.id} --by NAME"]
@@ -241,6 +288,7 @@ def _data(
         "opened_at": stamp(incident.opened_at),
         "ack_due_at": stamp(incident.ack_due_at),
         "correction_due_at": stamp(correction_due_at(incident)),
+        "report_due_at": stamp(incident.report_due_at),
         "acked_at": stamp(incident.acked_at),
         "resolved_at": stamp(incident.resolved_at),
         "outcome": incident.outcome and incident.outcome.value,

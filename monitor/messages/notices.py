@@ -88,7 +88,10 @@ def delivery_failed(
     box, channel = line(notification.inbox, 60), line(notification.channel, 30)
     commands = [] if notification.incident_id is None else [f"wellheard show {notification.incident_id}"]
     page = Page(
-        subject=cut(f"[{level.value.upper()}] Not delivered: {channel} to the {box} inbox{about}", _SUBJECT),
+        subject=cut(
+            f"{_mark(notification.drill)}[{level.value.upper()}] Not delivered: {channel} to the {box} inbox{about}",
+            _SUBJECT,
+        ),
         organisation=line(organisation, 100),
         inbox=line(inbox, 60),
         tone=TONES[level],
@@ -105,6 +108,7 @@ def delivery_failed(
         ],
         commands=[*commands, f"wellheard replay {line(notification.id, 80)}"],
         first="Tell them by phone if it is urgent. Then mend the channel, and replay the message.",
+        drill=notification.drill,
         about=f"Notification {line(notification.id, 80)}, written {local(now, timezone, now)}.",
     )
     data: dict[str, Json] = {
@@ -117,6 +121,7 @@ def delivery_failed(
         "subject": line(lost.subject, 200),
         "attempts": notification.attempts,
         "error": line(why, 300),
+        "drill": notification.drill,
     }
     headers = {} if notification.incident_id is None else {"X-Wellheard-Incident": str(notification.incident_id)}
     return _message(page, Reason.DELIVERY_FAILED, "delivery.failed", data, now, headers=headers)
@@ -134,6 +139,7 @@ def withheld(
     timezone: ZoneInfo,
     now: datetime,
     inbox: str,
+    drill: bool = False,
 ) -> Message:
     """What was kept from `inbox`, told once: `count` messages about `incidents`, and how many `mentions` it hears of for
     the first time. `level` is that of the weightiest message, `after_quiet` says that quiet hours were the reason."""
@@ -143,7 +149,9 @@ def withheld(
     )
     said = f"{count:,} messages about {_number(len(ranked), 'incident')} were held back. {why}"
     page = Page(
-        subject=cut(f"[{level.value.upper()}] {count:,} messages held back, {mentions:,} mentions", _SUBJECT),
+        subject=cut(
+            f"{_mark(drill)}[{level.value.upper()}] {count:,} messages held back, {mentions:,} mentions", _SUBJECT
+        ),
         organisation=line(organisation, 100),
         inbox=line(inbox, 60),
         tone=TONES[level],
@@ -159,6 +167,7 @@ def withheld(
         ],
         commands=["wellheard incidents", "wellheard deliveries --state withheld"],
         first="Look at the list: it is all there, and what is urgent stands first.",
+        drill=drill,
         about=f"Written {local(now, timezone, now)}.",
     )
     counts = [
@@ -175,12 +184,17 @@ def withheld(
         "incident_count": len(ranked),
         "since": stamp(since),
         "quiet": after_quiet,
+        "drill": drill,
         "incidents": [
             {"id": one.id, "level": one.level.value, "state": one.state.value, "mention_count": one.mentions}
             for one in ranked[:_LISTED]
         ],
     }
     return _message(page, Reason.WITHHELD, "notices.withheld", data, now, counts=counts)
+
+
+def _mark(drill: bool) -> str:  # noqa: FBT001 (reads as said)
+    return "DRILL " if drill else ""
 
 
 def _number(count: int, noun: str) -> str:

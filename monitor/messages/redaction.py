@@ -47,6 +47,29 @@ _MASKS = (
     ),
     (re.compile(r"(?<![\d$€£,.])(?!(?:19|20)\d\d\b)\d{4}\b"), "[number]"),
 )
+_PARTICLE = r"(?:de|del|della|di|da|do|dos|das|du|la|le|les|los|van|von|der|den|ten|nad|am|na|y|al|el|bin|[A-Z])"
+_STREET = (
+    r"(?:[Ss]treet|St|[Ss]tr|[Rr]oad|Rd|[Aa]venue|Ave|[Ll]ane|Ln|[Bb]oulevard|Blvd|Court|Place|Square|Terrace|Crescent"
+    r"|Parkway|Highway|Alley|[Aa]pt|Apartment|[Ss]uite|ul(?=\.)|u(?=\.)|t\u00e9r|utca|Islands?|Junction|Meadow|Union|Ridge)s?\b\.?"
+)
+_HOUSE = r"\d{1,4}(?:[a-z]|[/-]\d{1,3})?"
+_BEFORE_HOUSE = r"(?:(?<=[:(>\n,\]])|(?<=\b(?:at|to|is|of)))"
+_LINES = r"[\s,.?>\\]{1,12}"
+_ADDRESSES = (
+    (re.compile(rf"\[name\]\.?(?: {_PARTICLE}\.?){{1,3}} \[name\]"), "[name]"),
+    (re.compile(r"\b(?:New|North|South|East|West|San|Saint|Fort|Mount|Upper|Lower)(?= \[name\])"), "[name]"),
+    (re.compile(rf"(?:\[name\]|\[number\]|\b{_HOUSE}) {_STREET}"), "[address]"),
+    (
+        re.compile(rf"\[address\],? (?:apt|suite|unit|floor|box)\.? (?:\[number\]|{_HOUSE}\b)", re.IGNORECASE),
+        "[address]",
+    ),
+    (re.compile(rf"\[(?:name|address)\],? {_HOUSE}\b(?={_LINES}\[|\s*[,;:!?)]|\.?\s*$|\n)"), "[address]"),
+    (re.compile(rf"{_BEFORE_HOUSE}(\s{{1,12}}){_HOUSE},? \[(?:name|address)\]"), r"\1[address]"),
+    (re.compile(rf"^{_HOUSE},? \[(?:name|address)\]", re.MULTILINE), "[address]"),
+    (re.compile(r"(\[date\]),? \d\d?:\d\d(?::\d\d)?\b"), r"\1"),
+)
+"""What is found around names that are masked: what joins them, what follows them, the house's number, the street."""
+
 _DOMAIN = re.compile(r"[a-z0-9-]\.[a-z]{2,}(?:$|[/?#:,.)!])", re.IGNORECASE)
 _WORD = re.compile(r"\[[a-z]+\]|[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
 _RUN = re.compile(r"\[(\w+)\](?:[\s,.&'\u2019-]{1,2}\[\1\])+")
@@ -54,7 +77,7 @@ _TITLES = frozenset({"dr", "mr", "mrs", "ms", "miss", "mister", "prof", "profess
 
 
 def redacted(text: str, keep: Sequence[str] = ()) -> str:
-    """`text` with names, handles, e-mail addresses, links, dates and all but short numbers masked.
+    """`text` with names, handles, e-mail addresses, street addresses, links, dates and all but short numbers masked.
 
     `keep` are the names that are the organisation's own. It reads English; a text in a script without capitals is
     withheld as a whole. Only the first 20,000 code points are looked at, the rest is cut.
@@ -67,7 +90,10 @@ def redacted(text: str, keep: Sequence[str] = ()) -> str:
     masked = "".join(_token(part) for part in spaced)
     for pattern, mask in _MASKS:
         masked = pattern.sub(mask, masked)
-    return _RUN.sub(r"[\1]", _names(masked, keep))
+    masked = _RUN.sub(r"[\1]", _names(masked, keep))
+    for pattern, mask in _ADDRESSES:
+        masked = pattern.sub(mask, masked)
+    return _RUN.sub(r"[\1]", masked)
 
 
 def _caseless(text: str) -> bool:

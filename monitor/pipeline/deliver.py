@@ -130,12 +130,12 @@ def _not_sent(line: Line, one: Notification, error: DeliveryError) -> None:
         detail = _facts(one) | {"attempt": attempts, "error": str(error)}
         log.add(tx, now, "failed" if again is None else "delayed", f"notification:{one.id}", detail)
         if elsewhere:
-            _elsewhere(line, tx, one, error, now)
+            elsewhere_too(line, tx, one, error, now)
     if attempts == 1 or again is None:
         say.warning("delivery_failed", id=one.id, channel=one.channel, given_up=again is None, reason=str(error))
 
 
-def _elsewhere(line: Line, tx: Transaction, one: Notification, error: DeliveryError, now: datetime) -> None:
+def elsewhere_too(line: Line, tx: Transaction, one: Notification, error: DeliveryError, now: datetime) -> None:
     """What does not get through goes by the inbox's standby; where there is none, or a person must mend it, somebody is
     told."""
     why = str(error)

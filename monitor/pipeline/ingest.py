@@ -10,12 +10,15 @@ from typing import NamedTuple
 
 from monitor.config import Source
 from monitor.connector import Page
-from monitor.model import Assessment, Labels, Mention, SourceState, State
+from monitor.model import PEER, Assessment, Labels, Mention, SourceState, State
 from monitor.pipeline import terms
+from monitor.pipeline.bounces import bounced
 from monitor.pipeline.likeness import profiled
 from monitor.pipeline.line import Line
+from monitor.pipeline.stand import remember
+from monitor.reach import by_reactions
 from monitor.rules import MUST_GO
-from monitor.store import Transaction, incidents, log, mentions, rechecks, sources
+from monitor.store import Transaction, incidents, log, mentions, rechecks, removals, sources
 from monitor.store.mentions import Fresh, Known
 
 
@@ -36,13 +39,16 @@ class _About(NamedTuple):
 
 @dataclass(slots=True)
 class _Sorted:
-    """A page, sorted: what is stored already, what to insert, what to update, whose reactions to count; what of ours is
-    risky and still up, and what of ours was gone and is back."""
+    """A page, sorted: what is stored already, what to insert, what to update, what was taken for a competitor's alone and
+    is about us, too, whose reactions to count and which of these take off; what of ours is risky and still up, and what
+    of ours was gone and is back."""
 
     stored: Collection[str] = ()
     new: list[Fresh] = field(default_factory=list)
     changed: list[tuple[Known, Fresh]] = field(default_factory=list)
+    claimed: list[tuple[int, Fresh]] = field(default_factory=list)
     reactions: dict[int, int] = field(default_factory=dict)
+    taking_off: list[int] = field(default_factory=list)
     risky: list[str] = field(default_factory=list)
     back: list[str] = field(default_factory=list)
 
@@ -50,22 +56,28 @@ class _Sorted:
 def ingest(line: Line, source: Source, state: SourceState, page: Page, *, lease_for: timedelta) -> Ingested:
     """Stores a page and its cursor in one transaction, with the assessments of its mentions. Raises Superseded."""
     now = line.now()
-    said = {one.external_id: one for one in map(_storable, page.mentions)}
+    # What a competitor says of itself is nobody's concern here.
+    said = {one.external_id: one for one in map(_storable, page.mentions) if not (source.peer and one.ours)}
     access = line.access(source.name)
     limited, often = terms.limited(access), terms.confirmed_every(access)
     with line.database.write() as tx:
         found = _sort(line, tx, source, state, said, now)
         line.reach("before_insert")
         mentions.add(tx, state.platform, source.name, found.new, now, limited=limited)
+        remember(line, tx, state.platform, source.name, found.new)
         for old, fresh in found.changed:
             mentions.change(tx, old, fresh, now)
-        mentions.count_reactions(tx, found.reactions)
+        for key, fresh in found.claimed:
+            mentions.claim(tx, key, source.name, fresh, now)
+        mentions.count_reactions(tx, found.reactions, again=found.taking_off)
         _adopt(line, tx, state.platform, found.new)
+        mentions.unsign(tx, state.platform, map(stored_id, page.unsigned))
         gone = _forget(tx, state.platform, set(map(stored_id, page.gone)), now)
         _bring_back(tx, state.platform, found.back, now)
         mentions.confirm(tx, state.platform, found.risky, now, before=now)
         if often is not None:
             mentions.confirm(tx, state.platform, found.stored, now, before=now - often)
+        bounced(line, tx, page.bounces, now)
         line.reach("before_cursor")
         sources.move(
             tx, source.name, line.lease, page.cursor,
@@ -103,7 +115,8 @@ def reexamine(
     found = _sort(line, tx, source, state, {key: handed[key] for key in there}, now)
     for old, fresh in found.changed:
         mentions.change(tx, old, fresh, now)
-    mentions.count_reactions(tx, found.reactions)
+    mentions.count_reactions(tx, found.reactions, again=found.taking_off)
+    mentions.unsign(tx, state.platform, set(map(stored_id, page.unsigned)).intersection(asked))
     gone = _forget(tx, state.platform, set(map(stored_id, page.gone)).intersection(asked), now)
     _bring_back(tx, state.platform, found.back, now)
     mentions.confirm(tx, state.platform, there, began, before=began)
@@ -111,10 +124,12 @@ def reexamine(
 
 
 def _forget(tx: Transaction, platform: str, ids: Collection[str], now: datetime) -> int:
-    """Forgets what is gone; of what we said and had to take down, the log says so, under the incident that told of it."""
+    """Forgets what is gone; of what we said and had to take down, and of what its platform was asked to, the log says so,
+    under the incident that told of it."""
     told = mentions.told_of(tx, platform, ids, MUST_GO, gone=False) if ids else []
+    asked = removals.asked_of(tx, platform, ids) if ids else []
     gone = mentions.forget(tx, platform, ids, now)
-    _log(tx, "taken_down", told, now)
+    _log(tx, "taken_down", dict.fromkeys((*told, *asked)), now)
     return gone
 
 
@@ -134,9 +149,10 @@ def _over(tx: Transaction, incident: int) -> bool:
     return one is None or one.state is State.RESOLVED
 
 
-def _log(tx: Transaction, action: str, told: Iterable[tuple[int, int]], now: datetime) -> None:
+def _log(tx: Transaction, action: str, told: Iterable[tuple[int, int | None]], now: datetime) -> None:
     for key, incident in told:
-        log.add(tx, now, action, f"incident:{incident}", {"mention": key})
+        subject = f"mention:{key}" if incident is None else f"incident:{incident}"
+        log.add(tx, now, action, subject, {"mention": key})
 
 
 def _sort(  # noqa: PLR0917  # the whole of what a page is sorted by
@@ -148,19 +164,21 @@ def _sort(  # noqa: PLR0917  # the whole of what a page is sorted by
     for key, mention in said.items():
         old = stored.get(key)
         if old is None:
-            about = _about(line, source, mention)
-            if about is not None:
-                history = _history(source, state, mention, now)
-                found.new.append(_fresh(line, mention, about, parents, history=history))
+            found.new += _new(line, source, state, mention, _about(line, source, mention), parents, now)
         elif old.gone:
             if mention.ours:  # our own words were kept: they are up again, whoever took them down
                 found.back.append(key)
             continue  # what was purged for a platform's or a person's sake does not rise again
+        elif old.peer != bool(source.peer):  # what is about us, too, is ours, whoever found it first
+            about = None if source.peer else _about(line, source, mention)
+            found.claimed += [(old.id, one) for one in _new(line, source, state, mention, about, parents, now)]
         elif old.fingerprint != mention.fingerprint:
-            about = _about(line, source, mention) or _About((), source.labels)
+            about = _about(line, source, mention) or _About((), source.marks)
             found.changed.append((old, _edit(old, _fresh(line, mention, about, parents, history=old.history))))
         elif mention.engagement is not None and mention.engagement != old.engagement:
             found.reactions[old.id] = mention.engagement
+            if by_reactions(mention.engagement) > by_reactions(old.engagement):
+                found.taking_off.append(old.id)
         if old is not None and mention.ours and old.risk_score >= line.config.appetite.notify:
             found.risky.append(key)
     found.new = profiled(line, tx, source, found.new)
@@ -169,28 +187,45 @@ def _sort(  # noqa: PLR0917  # the whole of what a page is sorted by
     return found
 
 
+def _new(  # noqa: PLR0917  # called once a mention
+    line: Line,
+    source: Source,
+    state: SourceState,
+    mention: Mention,
+    about: _About | None,
+    parents: Mapping[str, Mention],
+    now: datetime,
+) -> list[Fresh]:
+    """The mention as one that we see for the first time; none where it is about nothing of ours."""
+    if about is None:
+        return []
+    return [_fresh(line, mention, about, parents, history=_history(source, state, mention, now))]
+
+
 def _about(line: Line, source: Source, mention: Mention) -> _About | None:
     """What a mention is about; None where its source names topics and none of them matches."""
     if not source.topics:
-        return _About((), source.labels)
+        return _About((), source.marks)
     hits = line.topics.match(mention, source=source.name, labels=source.labels, only=source.topics)
     if not hits:
         return None
     labels: dict[str, str] = {}
     for topic in hits:
         labels |= line.config.topics[topic].labels
-    return _About(tuple(hits), labels | dict(source.labels))
+    return _About(tuple(hits), labels | dict(source.marks))
 
 
 def _fresh(line: Line, mention: Mention, about: _About, parents: Mapping[str, Mention], *, history: bool) -> Fresh:
     parent = parents.get(mention.parent_id) if mention.parent_id else None
+    peer = PEER in about.labels
+    found = line.assessor.assess(mention, parent)
     return Fresh(
         mention=mention,
-        assessment=line.assessor.assess(mention, parent),
+        assessment=replace(found, signals=()) if peer else found,  # a competitor's risks are not ours
         topics=about.topics,
         labels=about.labels,
         history=history,
-        judged=history,
+        judged=history or peer,
     )
 
 

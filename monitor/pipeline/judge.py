@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from monitor import campaign, rules, surge
-from monitor.model import Incident, Rule, SourceState, State, Step, Stored
-from monitor.pipeline import notices
+from monitor import campaign, reach, rules
+from monitor.model import DRILL, DRILL_GROUP, Incident, Rule, State, Step, Stored
+from monitor.pipeline import deadlines, notices
 from monitor.pipeline.likeness import campaigns, note
 from monitor.pipeline.line import Line
+from monitor.pipeline.stand import count, look, seed
 from monitor.rules import Decision, Facts, Weight
-from monitor.store import Transaction, incidents, log, mentions, sources, tallies
+from monitor.store import Transaction, incidents, log, mentions, sources
 from monitor.store.incidents import Match, Silence
-from monitor.surge import Sensitivity, Series
 
 say = structlog.get_logger()
 
@@ -39,33 +38,20 @@ def judge(line: Line) -> int:
             line.reach("before_judged")
         line.reach("after_judged")
         if len(batch) < _BATCH:
+            seed(line)
             return said
 
 
 def _judge_mentions(line: Line, tx: Transaction, batch: Sequence[Stored]) -> int:
     read = campaigns(line, tx, batch)
     found = [match for one in read for match in _matches(line, one)]
-    _count(line, tx, read, found)
+    count(line, tx, read, found)
     incidents.match(tx, found)
     mentions.judged(tx, [one.id for one in batch])
-    touched = dict.fromkeys((match.rule, match.group) for match in found)
-    return sum(_decide(line, tx, line.rules[rule], group) for rule, group in touched)
-
-
-def _count(line: Line, tx: Transaction, batch: Sequence[Stored], found: Sequence[Match]) -> None:
-    """Counts what rules on a surge match for the first time, in the hour in which it was said: what a source brings after
-    it was down came when it was written."""
-    said = {one.id: one for one in batch}
-    counts: Counter[tallies.Counted] = Counter()
-    for name in sorted({match.rule for match in found}):
-        rule = line.rules[name]
-        if rule.surge is not None:
-            of_rule = {match.mention_id: match.group for match in found if match.rule == name}
-            for key in tallies.uncounted(tx, name, of_rule):
-                one = said[key]
-                hour = min(one.mention.published_at, one.first_seen_at).replace(minute=0, second=0, microsecond=0)
-                counts[tallies.Counted(rules.counted_as(rule), of_rule[key], hour, one.source)] += 1
-    tallies.add(tx, counts)
+    touched: dict[tuple[str, str], list[int]] = {}
+    for match in found:
+        touched.setdefault((match.rule, match.group), []).append(match.mention_id)
+    return sum(_decide(line, tx, line.rules[rule], group, seen) for (rule, group), seen in touched.items())
 
 
 def _matches(line: Line, one: Stored) -> Iterable[Match]:
@@ -77,10 +63,10 @@ def _matches(line: Line, one: Stored) -> Iterable[Match]:
 
 
 def _match(rule: Rule, one: Stored) -> Match | None:
-    heavy = rules.weight(rule, one)
+    heavy = None if one.peer else rules.weight(rule, one)
     if heavy is None:
         return None
-    group = rules.group(rule, one)
+    group = f"{DRILL_GROUP if one.platform == DRILL else ''}{rules.group(rule, one)}"
     return Match(
         rule=rule.name,
         group=group,
@@ -88,78 +74,63 @@ def _match(rule: Rule, one: Stored) -> Match | None:
         at=one.first_seen_at,
         impact=heavy.impact,
         likelihood=heavy.likelihood,
+        reach=reach.step(one.mention),
     )
 
 
 _SOURCE_RULES = frozenset({rules.SOURCE_FAILING, rules.SOURCE_QUIET})
 
 
-def _decide(line: Line, tx: Transaction, rule: Rule, group: str) -> int:
+def _decide(line: Line, tx: Transaction, rule: Rule, group: str, seen: Collection[int] = ()) -> int:
+    """Decides about a rule in one group; `seen` are those of its mentions that were looked at now."""
     now = line.now()
     incident = incidents.unresolved(tx, rule.name, group)
-    if rule.surge is not None:
-        return _decide_surge(line, tx, rule, group, incident)
-    facts = _facts(line, tx, rule, group, now)
+    if rules.of_group(rule):
+        return _decide_group(line, tx, rule, group, incident, seen)
+    facts = _facts(line, tx, rule, group, incident, seen, since=now - rule.within if rule.within else None)
     decision = rules.decide(rule, incident, facts, now, line.appetite)
     return _apply(line, tx, group, decision, now) if decision else 0
 
 
-def _decide_surge(line: Line, tx: Transaction, rule: Rule, group: str, incident: Incident | None) -> int:
+def _decide_group(  # noqa: PLR0917  # private, and what _decide was given
+    line: Line, tx: Transaction, rule: Rule, group: str, incident: Incident | None, seen: Collection[int]
+) -> int:
     now = line.now()
-    sensitivity = Sensitivity(rule.surge or Sensitivity.MEDIUM)
-    reading = surge.read(_series(line, tx, rule, group, now), now, line.config.timezone, sensitivity)
-    raised_at = None if incident else incidents.last_opened(tx, rule.name, group, now - surge.REPEAT_AFTER)
-    turn = surge.turn(reading, now, held=incident is not None, raised_at=raised_at)
-    if incident is None and turn is None:
+    found = look(line, tx, rule, group, incident)
+    if incident is None and found.stand.turn is None:
         return 0
-    since = incident.opened_at if incident else reading.rise.since if reading.rise else now
-    facts = _facts(line, tx, rule, group, now, since=since)
-    risen = rules.Risen(reading, turn)
-    decision = rules.decide_surge(rule, incident, facts, risen, now, appetite=line.appetite)
+    facts = _facts(line, tx, rule, group, incident, seen, since=found.since)
+    decision = rules.decide_group(rule, incident, facts, found.stand, now, appetite=line.appetite)
     return _apply(line, tx, group, decision, now) if decision else 0
 
 
-_LATE = timedelta(hours=2)
-"""A source that was not asked for so long, or twice its pace, is not wholly collected."""
-
-
-def _series(line: Line, tx: Transaction, rule: Rule, group: str, now: datetime) -> Series:
-    """The group's hours, as those sources counted them that are wholly collected now: what cannot be seen belongs neither
-    to the count nor to what is usual. No hours at all where there is no such source."""
-    since = (now - surge.PAST * surge.HOUR - 2 * surge.DAY).replace(hour=0, minute=0, second=0, microsecond=0)
-    name = rules.counted_as(rule)
-    begun = tallies.first(tx, name, group)
-    first = max(begun, since) if begun else since
-    counted = tallies.hours(tx, name, group, first)
-    whole = {source for source in {source for _, source, _ in counted} if _whole(line, sources.one(tx, source), now)}
-    counts = [0] * ((now - first) // surge.HOUR + 1)
-    for hour, source, number in counted:
-        if source in whole:
-            counts[(hour - first) // surge.HOUR] += number
-    return Series(first, tuple(counts) if whole else ())
-
-
-def _whole(line: Line, source: SourceState | None, now: datetime) -> bool:
-    configured = line.config.sources.get(source.name) if source else None
-    if source is None or configured is None or source.failing_since or not (source.walked_at and source.polled_at):
-        return False
-    return now - source.polled_at <= max(_LATE, 2 * configured.every)
-
-
-def _facts(
-    line: Line, tx: Transaction, rule: Rule, group: str, now: datetime, *, since: datetime | None = None
+def _facts(  # noqa: PLR0917  # private, and what _decide was given
+    line: Line,
+    tx: Transaction,
+    rule: Rule,
+    group: str,
+    incident: Incident | None,
+    seen: Collection[int],
+    *,
+    since: datetime | None,
 ) -> Facts:
-    if since is None and rule.within:
-        since = now - rule.within
     loose = incidents.loose(tx, rule.name, group, since)
-    heaviest = max(
-        (Weight(one.impact, one.likelihood) for one in loose), key=lambda one: one.score, default=Weight(1, 0)
-    )
+    if rule.risk in rules.MUTED and loose:
+        muted = incidents.matching(tx, campaign.RISK, [one.mention_id for one in loose])
+        loose = [one for one in loose if one.mention_id not in muted]
+    if rules.of_group(rule) and rule.surge is None:  # what speaks for the group is no part of what went wrong
+        loose = [one for one in loose if one.likelihood]
+    told = set(seen).difference(one.mention_id for one in loose) if incident else set()
+    again = incidents.joined(tx, incident.id, rule.name, told) if incident and told else []
+    weights = [Weight(one.impact, one.likelihood) for one in (*loose, *again)]
     return Facts(
         fresh=[one.mention_id for one in loose],
-        heaviest=heaviest,
-        silent_until=_silent_until(incidents.silenced(tx, now), rule.name, group),
+        heaviest=max(weights, key=lambda one: one.score, default=Weight(1, 0)),
+        reach=max((one.reach for one in (*loose, *again)), default=0),
+        silent_until=_silent_until(incidents.silenced(tx, line.now()), rule.name, group),
         chain=_escalations(line, rule),
+        drill=group.startswith(DRILL_GROUP),
+        reminders=deadlines.reminders(line, tx, incident) if incident else (),
     )
 
 
@@ -178,6 +149,7 @@ def _apply(line: Line, tx: Transaction, group: str, decision: Decision, now: dat
     incident = replace(decision.incident, group=group) if fresh else decision.incident
     incident = incidents.save(tx, incident)
     incidents.attach(tx, incident.id, incident.rule, decision.attach)
+    incident = incidents.save(tx, deadlines.begun(line, tx, incident, decision.attach, now))
     if incident.risk == campaign.RISK and decision.attach:
         incident = incidents.save(tx, replace(incident, note=note(line, tx, incident)))
     line.reach("before_outbox")
@@ -239,6 +211,8 @@ def _judge_sources(line: Line, tx: Transaction) -> int:
     broken: dict[tuple[str, str], rules.Breach] = {}
     for state in sources.troubled(tx, now, rules.QUIET_LOOK):
         source = line.config.sources.get(state.name)
+        if source is not None and source.peer:  # what of a competitor could not be seen, the digest says
+            continue
         for breach in rules.source_breaches(state, now, quiet_after=source.quiet_after if source else None):
             broken[breach.rule, state.name] = breach
     there = {(one.rule, one.group): one for one in incidents.of_rules(tx, _SOURCE_RULES)}

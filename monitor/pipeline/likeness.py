@@ -65,7 +65,7 @@ def campaigns(line: Line, tx: Transaction, batch: Sequence[Stored]) -> list[Stor
     changed: dict[int, Stored] = {}
     lately = mentions.lately(tx, busy, line.now() - campaign.WITHIN, limit=_LATELY)
     groups: dict[str, list[Stored]] = {}
-    for one in lately:
+    for one in (one for one in lately if not one.peer):
         groups.setdefault(rules.group(line.rules[campaign.RISK], one), []).append(one)
     for mine in groups.values():
         for some in campaign.candidates(mine):
@@ -79,7 +79,11 @@ def _busy(line: Line, tx: Transaction) -> list[str]:
     """The sources of a group of which more was said within a day than usual. The days before are counted only where there
     is enough of today."""
     now = line.now()
-    today = mentions.said_since(tx, now - campaign.WITHIN)
+    today = {
+        name: said
+        for name, said in mentions.said_since(tx, now - campaign.WITHIN).items()
+        if not (name in line.config.sources and line.config.sources[name].peer)
+    }
     groups: dict[str, list[str]] = {}
     for name in today:
         groups.setdefault(_group(line, name), []).append(name)

@@ -11,10 +11,11 @@ from uuid import uuid4
 from monitor import messages, timing
 from monitor.config import Inbox
 from monitor.model import Incident, Level, Message, Notification, Reason, SourceState
+from monitor.pipeline.cause import cause
 from monitor.pipeline.line import Line
 from monitor.restraint import QUIET, Waiting
 from monitor.rules import Told
-from monitor.store import Transaction, incidents, log, mentions, outbox
+from monitor.store import Transaction, incidents, log, mentions, outbox, removals
 
 _SHOWN = 5
 """Mentions that a message shows; the others are counted."""
@@ -27,6 +28,8 @@ def incident(line: Line, tx: Transaction, about: Incident, told: Told, now: date
     shown = [by_id[key] for key in heaviest]
     as_told = replace(about, told_mentions=told_before)
     ours = (*line.config.brands, *line.config.people)
+    made_of = None if told.reason is Reason.RESOLVED else cause(line, tx, about)
+    awaited = removals.awaited(tx, about.id) if told.reason is Reason.DEADLINE else ()
 
     def message(inbox: Inbox) -> Message:
         return messages.incident(
@@ -40,6 +43,8 @@ def incident(line: Line, tx: Transaction, about: Incident, told: Told, now: date
             more=max(0, about.mentions - len(shown)),
             inbox=inbox.name,
             ours=ours,
+            cause=made_of,
+            awaited=awaited,
         )
 
     key = f"incident/{about.id}/{about.step}/{told.reason.value}"
@@ -95,7 +100,7 @@ def undelivered(line: Line, tx: Transaction, failed: Notification, error: str, n
             inbox=inbox,
         )
         row = _row(Reason.DELIVERY_FAILED, inbox, channel, recipient, said, f"undelivered/{failed.id}", now)
-        rows.append(replace(row, incident_id=failed.incident_id))
+        rows.append(replace(row, incident_id=failed.incident_id, drill=failed.drill))
     outbox.add(tx, rows)
 
 
@@ -131,6 +136,7 @@ def stand_in(line: Line, tx: Transaction, failing: Notification, now: datetime) 
                 _row(failing.reason, inbox.name, way, recipient, failing.message, f"failover/{base}", now),
                 incident_id=failing.incident_id,
                 mentions=failing.mentions,
+                drill=failing.drill,
                 admitted_at=now,  # the limits were applied to what it stands in for
             )
             for way, recipient in addresses(inbox)
@@ -182,7 +188,7 @@ def write(
         for channel, recipient in _ways(tx, inbox):
             row = _row(reason, name, channel, recipient, said, f"{key}/{name}", now)
             if about is not None:
-                row = replace(row, incident_id=about.id, mentions=about.mentions)
+                row = replace(row, incident_id=about.id, mentions=about.mentions, drill=about.drill)
             rows.append(_kept_quiet(line, inbox, row, about, now))
     return outbox.add(tx, rows)
 
@@ -249,10 +255,11 @@ def together(
         timezone=line.config.timezone,
         now=now,
         inbox=first.inbox,
+        drill=first.drill,
     )
     key = f"withheld/{first.id}"
     row = _row(Reason.WITHHELD, first.inbox, first.channel, first.recipient, said, key, now)
-    outbox.add(tx, [replace(row, admitted_at=now)])
+    outbox.add(tx, [replace(row, admitted_at=now, drill=first.drill)])
     outbox.told_in(tx, [one.id for one in held], row.id)
     detail = {"messages": len(held), "incidents": len(latest), "mentions": new, "inbox": first.inbox}
     log.add(tx, now, "told_together", f"notification:{row.id}", detail | {"channel": first.channel})

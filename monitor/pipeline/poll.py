@@ -99,7 +99,8 @@ async def _walk(line: Line, source: Source, state: SourceState, done: Polled) ->
 def _empty(page: Page, state: SourceState) -> bool:
     """Whether there is nothing to store: no transaction then, which is what most polls of quiet sources are."""
     same = page.cursor is None or page.cursor == state.cursor
-    return same and not page.mentions and not page.gone and not page.skipped
+    nothing = not (page.mentions or page.gone or page.unsigned or page.skipped or page.bounces)
+    return same and nothing
 
 
 def _went_well(line: Line, source: Source, state: SourceState, done: Polled) -> None:

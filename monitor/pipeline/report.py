@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from monitor import charts, digest, messages, timing
+from monitor import charts, clocks, digest, messages, timing
 from monitor.config import Inbox
-from monitor.digest import Digest, Register
-from monitor.model import Message, Reason, State
+from monitor.digest import Digest, Held, Register
+from monitor.model import Incident, Message, Reason, State
 from monitor.pipeline import notices
 from monitor.pipeline.line import Line
-from monitor.store import Transaction, incidents, mentions, outbox, rechecks, sources, weeks
+from monitor.store import Transaction, drills, incidents, mentions, outbox, rechecks, sources, weeks
 from monitor.timing import Period
 
 say = structlog.get_logger()
@@ -42,7 +42,7 @@ def due(line: Line, now: datetime) -> Digest | None:
     with line.database.read() as tx:
         if outbox.exists(tx, f"digest/{period.name}/"):
             return None
-        return numbers(tx, period, now, line.config.timezone)
+        return numbers(tx, period, now, line.config.timezone, peers(line))
 
 
 async def illustrated(week: Digest) -> dict[str, str]:
@@ -70,9 +70,15 @@ def _due(line: Line, now: datetime) -> Period | None:
     return None
 
 
-def numbers(tx: Transaction, period: Period, now: datetime, timezone: ZoneInfo | None = None) -> Digest:
+def numbers(
+    tx: Transaction,
+    period: Period,
+    now: datetime,
+    timezone: ZoneInfo | None = None,
+    peers: Mapping[str, str] | None = None,
+) -> Digest:
     """The numbers of a period, as far as it has gone by `now`, from stored rows alone. Without a `timezone` it is
-    compared with no week before, since nobody knows when that began."""
+    compared with no week before, since nobody knows when that began. `peers` are the sources that watch a competitor."""
     since, until = period.since, period.until
     earlier = timing.weeks_before(period, 4, timezone) if timezone else []
     return digest.build(
@@ -89,8 +95,24 @@ def numbers(tx: Transaction, period: Period, now: datetime, timezone: ZoneInfo |
         before=[(week, weeks.alike(tx, week.since, week.until)) for week in earlier],
         replies=weeks.replies(tx, since, until),
         unanswered=weeks.unanswered(tx, since, until),
+        answered=weeks.answered(tx, since, until),
+        withheld=weeks.withheld(tx, since, until),
+        clocks=_clocks,
+        peers=peers,
+        drills=len(_drills(tx, since, until)),
         now=now,
     )
+
+
+def peers(line: Line) -> dict[str, str]:
+    """The sources that watch a competitor, each with its name."""
+    return {name: one.peer for name, one in line.config.sources.items() if one.peer}
+
+
+def _clocks(one: Incident) -> Iterator[tuple[str, datetime]]:
+    """The deadlines that a law has given an incident: what must be done, by when."""
+    for deadline in clocks.deadlines(one):
+        yield deadline.what, deadline.due_at
 
 
 def register(line: Line, tx: Transaction, until: datetime) -> Register:
@@ -110,7 +132,22 @@ def register(line: Line, tx: Transaction, until: datetime) -> Register:
         owners=owners,
         appetite=(line.config.appetite.notify, line.config.appetite.urgent),
         begun=sources.begun(tx),
+        drills=_drills(tx, until - digest.QUARTER, until),
     )
+
+
+def _drills(tx: Transaction, since: datetime, until: datetime) -> list[Held]:
+    """The drills that began between `since` and `until` and were held to their end."""
+    return [
+        Held(
+            scenario=one.scenario,
+            at=one.started_at,
+            told=sum(told.told_at is not None for told in one.told),
+            took=tuple(told.took for told in one.told if told.took is not None),
+        )
+        for one in drills.held(tx, since, until)
+        if one.ended_at is not None and not one.cancelled
+    ]
 
 
 def send(line: Line, week: Digest, now: datetime, pictures: Mapping[str, str] | None = None) -> int:

@@ -17,9 +17,10 @@ _USUAL = 10
 
 def restrain(line: Line, tx: Transaction, now: datetime) -> None:
     """Decides about all that is due and was not decided before: what is not let through here is not sent."""
-    by_recipient: dict[tuple[str, ...], list[Waiting]] = {}
+    by_recipient: dict[tuple[str | bool, ...], list[Waiting]] = {}
     for one in outbox.unadmitted(tx, now):
-        to = (one.channel, one.recipient) if one.channel == "email" else (one.channel, one.recipient, one.inbox)
+        # What a drill says takes no room from what is real, and is not told together with it.
+        to = (one.drill, one.channel, one.recipient, "" if one.channel == "email" else one.inbox)
         by_recipient.setdefault(to, []).append(one)
     for waiting in by_recipient.values():
         first = waiting[0]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
 from monitor.model import Assessment, Mention, Stored
-from monitor.pipeline import terms
+from monitor.pipeline import stand, terms
 from monitor.pipeline.likeness import kept
 from monitor.pipeline.line import Line
 from monitor.store import Transaction, holds, log, mentions
@@ -59,6 +60,7 @@ def retain(line: Line) -> int:
     deleted = _repeat(line, delete)
     blanked = sum(_blank(line, now, mentions.stale, platform, end) for platform, end in ends.terms.items())
     blanked += sum(_blank(line, now, mentions.lapsed, platform, end) for platform, end in ends.refresh.items())
+    stand.purge(line)
     if deleted or blanked:
         with line.database.write() as tx:
             log.add(tx, now, "retained", "store", {"deleted": deleted, "blanked": blanked})
@@ -128,9 +130,10 @@ def _assessed(line: Line, tx: Transaction, batch: Sequence[Stored]) -> dict[int,
         wanted = {one.mention.parent_id for one in batch if one.platform == platform and one.mention.ours}
         found = mentions.parents(tx, platform, {key for key in wanted if key})
         parents |= {(platform, key): parent for key, parent in found.items()}
-    return {
+    assessed = {
         one.id: kept(
             line.assessor.assess(one.mention, parents.get((one.platform, one.mention.parent_id or ""))), one.assessment
         )
         for one in batch
     }
+    return assessed | {one.id: replace(assessed[one.id], signals=()) for one in batch if one.peer}

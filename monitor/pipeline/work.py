@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from monitor import rules
 from monitor.model import Incident, Outcome, Reason, State
-from monitor.pipeline import notices
+from monitor.pipeline import deadlines, notices
 from monitor.pipeline.line import Line
 from monitor.rules import Told
 from monitor.store import Transaction, incidents, log, outbox
@@ -28,9 +28,19 @@ def ack(line: Line, key: int, *, by: str, note: str = "") -> Incident:
         taken = replace(incident, state=State.ACKED, acked_at=now, assignee=incident.assignee or by or None)
         rule = line.rules.get(incident.rule)
         taken = replace(taken, next_step_at=now + rule.ack_lasts if rule and rule.ack_lasts else None)
-        incidents.save(tx, taken)
+        incidents.save(tx, deadlines.looked_at(line, tx, taken, now))
         log.add(tx, now, "acked", f"incident:{key}", {"note": note}, actor=by or "somebody")
         return taken
+
+
+def note(line: Line, key: int, words: str, *, by: str = "") -> Incident:
+    """Adds a note to the timeline of an incident, a resolved one too. Raises NotPossible."""
+    with line.database.write() as tx:
+        incident = incidents.one(tx, key)
+        if incident is None:
+            raise NotPossible(f"there is no incident {key}; `wellheard incidents --state all` lists them")
+        log.add(tx, line.now(), "noted", f"incident:{key}", {"note": words}, actor=by or "somebody")
+        return incident
 
 
 def assign(line: Line, key: int, name: str, *, by: str = "") -> Incident:

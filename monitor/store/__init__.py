@@ -2,10 +2,10 @@
 
 from sqlalchemy import Connection as Transaction
 
-from monitor.store import holds, incidents, log, mentions, outbox, rechecks, sources, tallies, weeks
+from monitor.store import drills, holds, incidents, log, mentions, outbox, rechecks, removals, sources, tallies, weeks
 from monitor.store.database import Busy, Database, StoreError
 
 __all__ = [
-    "Busy", "Database", "StoreError", "Transaction", "holds", "incidents", "log", "mentions", "outbox", "rechecks",
-    "sources", "tallies", "weeks",
+    "Busy", "Database", "StoreError", "Transaction", "drills", "holds", "incidents", "log", "mentions", "outbox", "rechecks",
+    "removals", "sources", "tallies", "weeks",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import Connection, Row, case, delete, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.model import Incident, Level, Outcome, State, Step
@@ -21,7 +21,8 @@ _JUDGE = 0x6A756467
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A mention that satisfies the conditions of a rule, in one group, with the weight of what it shows."""
+    """A mention that satisfies the conditions of a rule, in one group, with the weight of what it shows and the step of
+    reach that it has come to."""
 
     rule: str
     group: str
@@ -29,6 +30,7 @@ class Match:
     at: datetime
     impact: int
     likelihood: float
+    reach: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +51,24 @@ def one_judge(tx: Connection) -> None:
 
 
 def match(tx: Connection, found: Sequence[Match]) -> None:
-    """Stores matches; the same rule and mention match once, however often the mention is edited."""
+    """Stores matches; the same rule and mention match once, however often the mention is edited. One that has become
+    heavier, or reached more people, is raised; none is ever lowered."""
     if not found:
         return
     dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(matches).on_conflict_do_nothing(index_elements=["rule", "mention_id"])
+    statement = dialect.insert(matches)
+    new = statement.excluded
+    heavier = new.impact * new.likelihood > matches.c.impact * matches.c.likelihood
+    further = case((new.reach > matches.c.reach, new.reach), else_=matches.c.reach)
+    statement = statement.on_conflict_do_update(
+        index_elements=["rule", "mention_id"],
+        set_={
+            "impact": case((heavier, new.impact), else_=matches.c.impact),
+            "likelihood": case((heavier, new.likelihood), else_=matches.c.likelihood),
+            "reach": further,
+        },
+        where=or_(heavier, new.reach > matches.c.reach),
+    )
     rows = [
         {
             "rule": one.rule,
@@ -62,6 +77,7 @@ def match(tx: Connection, found: Sequence[Match]) -> None:
             "at": one.at,
             "impact": one.impact,
             "likelihood": one.likelihood,
+            "reach": one.reach,
         }
         for one in found
     ]
@@ -75,17 +91,25 @@ def loose(tx: Connection, rule: str, group: str, since: datetime | None) -> list
     )
     if since is not None:
         query = query.where(matches.c.at >= since)
-    return [
-        Match(
-            rule=row.rule,
-            group=row.group_name,
-            mention_id=row.mention_id,
-            at=row.at,
-            impact=row.impact,
-            likelihood=row.likelihood,
-        )
-        for row in tx.execute(query.order_by(matches.c.at, matches.c.mention_id))
-    ]
+    return [_match(row) for row in tx.execute(query.order_by(matches.c.at, matches.c.mention_id))]
+
+
+def joined(tx: Connection, incident_id: int, rule: str, mention_ids: Iterable[int]) -> list[Match]:
+    """The matches of these mentions that belong to an incident of `rule` already."""
+    query = select(matches).where(matches.c.rule == rule, matches.c.mention_id.in_(sorted(mention_ids)))
+    return [_match(row) for row in tx.execute(query.where(matches.c.incident_id == incident_id))]
+
+
+def _match(row: Row[Any]) -> Match:
+    return Match(
+        rule=row.rule,
+        group=row.group_name,
+        mention_id=row.mention_id,
+        at=row.at,
+        impact=row.impact,
+        likelihood=row.likelihood,
+        reach=row.reach,
+    )
 
 
 def attach(tx: Connection, incident_id: int, rule: str, mention_ids: Sequence[int]) -> None:
@@ -111,6 +135,24 @@ def rules_of(tx: Connection, mention_id: int) -> list[tuple[str, str, int | None
     """The rules that a mention matched: name, group, and the incident it went into."""
     query = select(matches.c.rule, matches.c.group_name, matches.c.incident_id)
     return [tuple(row) for row in tx.execute(query.where(matches.c.mention_id == mention_id).order_by(matches.c.rule))]
+
+
+def matching(tx: Connection, rule: str, mention_ids: Sequence[int]) -> set[int]:
+    """Those of these mentions that matched a rule."""
+    found: set[int] = set()
+    for start in range(0, len(mention_ids), 500):
+        some = matches.c.rule == rule, matches.c.mention_id.in_(mention_ids[start : start + 500])
+        found.update(tx.execute(select(matches.c.mention_id).where(*some)).scalars())
+    return found
+
+
+def muted(tx: Connection, incident_id: int, rules: Iterable[str]) -> int:
+    """How many mentions of an incident matched one of `rules` and are part of no other incident by it."""
+    other = matches.alias()
+    query = select(func.count(func.distinct(other.c.mention_id))).select_from(matches)
+    query = query.join(other, other.c.mention_id == matches.c.mention_id).where(matches.c.incident_id == incident_id)
+    alone = other.c.rule.in_(sorted(rules)), other.c.incident_id.is_(None)
+    return int(tx.execute(query.where(*alone)).scalar_one())
 
 
 def unresolved(tx: Connection, rule: str, group: str) -> Incident | None:
@@ -166,6 +208,16 @@ def last_opened(tx: Connection, rule: str, group: str, since: datetime) -> datet
     """When the newest incident of a rule and group was opened, None where that was not since then."""
     query = select(func.max(incidents.c.opened_at)).where(incidents.c.opened_at >= since)
     return tx.execute(query.where(incidents.c.rule == rule, incidents.c.group_name == group)).scalar()
+
+
+def spans(
+    tx: Connection, rule: str, groups: Iterable[str], since: datetime
+) -> list[tuple[str, datetime, datetime | None]]:
+    """The group, opening and end of each incident of a rule that was opened since then; one that goes on has no end."""
+    query = select(incidents.c.group_name, incidents.c.opened_at, incidents.c.resolved_at)
+    query = query.where(incidents.c.opened_at >= since, incidents.c.rule == rule)
+    found = tx.execute(query.where(incidents.c.group_name.in_(sorted(groups))))
+    return [(row.group_name, row.opened_at, row.resolved_at) for row in found]
 
 
 def some(tx: Connection, keys: Sequence[int]) -> list[Incident]:
@@ -235,6 +287,9 @@ def incident(row: Row[Any]) -> Incident:
         note=row.note,
         drill=row.drill,
         calm_since=row.calm_since,
+        report_due_at=row.report_due_at,
+        reminded_at=row.reminded_at,
+        reach=row.reach,
     )
 
 
@@ -264,4 +319,7 @@ def _values(one: Incident) -> dict[str, Any]:
         "note": one.note,
         "drill": one.drill,
         "calm_since": one.calm_since,
+        "report_due_at": one.report_due_at,
+        "reminded_at": one.reminded_at,
+        "reach": one.reach,
     }

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from itertools import islice
+from functools import cache, lru_cache
+from itertools import chain, islice
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
@@ -26,12 +26,14 @@ from sqlalchemy import (
     select,
     text,
     type_coerce,
+    union,
     update,
 )
 
-from monitor.model import Assessment, Kind, Labels, Mention, Signal, Stored
-from monitor.schema import Compact, dumps, matches, mentions, versions
+from monitor.model import DRILL, PEER, Assessment, Kind, Labels, Mention, Signal, Stored
+from monitor.schema import Compact, dumps, matches, mentions, removals, versions
 from monitor.store import holds
+from monitor.store.removals import NOT_REFUSED
 
 WORTH_JUDGING = 24
 """Edits after which a mention is no longer judged again: some texts change with every poll (lemon24/reader, too)."""
@@ -51,6 +53,7 @@ class Known(NamedTuple):
     risk_score: float
     history: bool
     gone: bool
+    peer: bool = False
 
 
 class Fresh(NamedTuple):
@@ -72,12 +75,16 @@ _WHOLE = select(
         if one is not mentions.c.checked_at
     )
 )
-_KNOWN = "external_id, id, version, fingerprint, engagement, stars, risk_score, history, gone_at IS NOT NULL"
+_KNOWN = "external_id, id, version, fingerprint, engagement, stars, risk_score, history, gone_at IS NOT NULL, labels"
+_PEER = f'"{PEER}":'
+"""How the label begins in a mention's labels; a quotation mark within a value is written with a backslash before it."""
 
 # SQLite takes a partial index only for the very condition it was made with: no bound 0, and no `judged = 0`.
 _UNJUDGED = text("NOT mentions.judged")
+_OF_US = ~type_coerce(mentions.c.labels, Text).contains(_PEER, autoescape=True)
 _OURS = text("mentions.ours")
 _RISKY = mentions.c.risk_score > literal_column("0")
+_REAL = mentions.c.platform != DRILL
 # The very condition of the two partial indexes over mentions whose platform's terms limit what may be kept.
 _LIMITED = and_(mentions.c.checked_at.is_not(None), mentions.c.gone_at.is_(None))
 _SEEN_AGAIN = (
@@ -95,8 +102,10 @@ def known(tx: Connection, platform: str, external_ids: Iterable[str]) -> dict[st
     found: dict[str, Known] = {}
     for ids in _batches(external_ids):
         for row in _asked(tx, _KNOWN, platform, "external_id", ids):
-            key, id_, version, fingerprint, engagement, stars, score, history, gone = row
-            found[key] = Known(id_, version, fingerprint, engagement, stars, score, bool(history), bool(gone))
+            key, id_, version, fingerprint, engagement, stars, score, history, gone, labels = row
+            found[key] = Known(
+                id_, version, fingerprint, engagement, stars, score, bool(history), bool(gone), _PEER in labels
+            )
     return found
 
 
@@ -120,12 +129,27 @@ def add(
     if not fresh:
         return
     lite = tx.dialect.name == "sqlite"
-    marks = ", ".join(["?" if lite else "%s"] * len(_COLUMNS))
-    statement = f"INSERT INTO mentions ({', '.join(_COLUMNS)}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
     moment = _lite_moment if lite else _as_it_is
     seen_at = moment(now)
     times = seen_at, seen_at if limited else None
-    tx.exec_driver_sql(statement, [_row(platform, source, one, *times, moment) for one in fresh])
+    rows = [_row(platform, source, one, *times, moment) for one in fresh]
+    whole = len(rows) - len(rows) % _TOGETHER if lite else 0
+    if whole:
+        some = [tuple(chain.from_iterable(rows[at : at + _TOGETHER])) for at in range(0, whole, _TOGETHER)]
+        tx.exec_driver_sql(_insert("?", _TOGETHER), some)
+    if rows[whole:]:
+        tx.exec_driver_sql(_insert("?" if lite else "%s", 1), rows[whole:])
+
+
+_TOGETHER = 25
+"""Rows in one statement on SQLite, where each statement has a price of its own: a sixth off (benchmarks/store.py). It is
+725 values, and every build takes 999."""
+
+
+@cache
+def _insert(mark: str, count: int) -> str:
+    row = f"({', '.join([mark] * len(_COLUMNS))})"
+    return f"INSERT INTO mentions ({', '.join(_COLUMNS)}) VALUES {', '.join([row] * count)} ON CONFLICT DO NOTHING"  # noqa: S608
 
 
 _COLUMNS = (
@@ -225,11 +249,47 @@ def change(tx: Connection, old: Known, fresh: Fresh, now: datetime) -> None:
     )
 
 
-def count_reactions(tx: Connection, reactions: Mapping[int, int]) -> None:
-    """New engagement figures by mention id; neither an edit nor a reason to judge."""
+def claim(tx: Connection, key: int, source: str, fresh: Fresh, now: datetime) -> None:
+    """Makes our own what was stored as a competitor's: seen now, from this source, and judged like all else."""
+    said = fresh.mention
+    tx.execute(
+        update(mentions)
+        .where(mentions.c.id == key)
+        .values(
+            source=source,
+            ours=said.ours,
+            parent_id=said.parent_id,
+            title=said.title,
+            text=said.text,
+            stars=said.stars,
+            fingerprint=said.fingerprint,
+            topics=list(fresh.topics),
+            labels=dict(fresh.labels),
+            first_seen_at=now,
+            history=fresh.history,
+            judged=fresh.judged,
+            **_assessed(fresh.assessment),
+        )
+    )
+
+
+def count_reactions(tx: Connection, reactions: Mapping[int, int], *, again: Sequence[int] = ()) -> None:
+    """New engagement figures by mention id: no edit, and no reason to judge but for those that take off: these are judged
+    `again`, unless they are history."""
     if reactions:
         statement = update(mentions).where(mentions.c.id == bindparam("which")).values(engagement=bindparam("now_at"))
         tx.execute(statement, [{"which": key, "now_at": value} for key, value in reactions.items()])
+    for some in _batches(again):
+        there = mentions.c.id.in_(some), mentions.c.gone_at.is_(None)
+        tx.execute(update(mentions).where(*there).values(judged=mentions.c.history))
+
+
+def unsign(tx: Connection, platform: str, external_ids: Iterable[str]) -> None:
+    """Takes the names from mentions whose authors' accounts are gone. What is held keeps its name until the release."""
+    for ids in _batches(external_ids):
+        holds.removing(tx)
+        there = and_(mentions.c.platform == platform, mentions.c.external_id.in_(ids), mentions.c.author.is_not(None))
+        tx.execute(update(mentions).where(there, ~holds.HELD).values(author=None))
 
 
 def reassess(tx: Connection, found: Mapping[int, Assessment], *, judge: bool) -> None:
@@ -376,7 +436,14 @@ def delete(tx: Connection, ids: Sequence[int]) -> None:
         holds.forget(tx, some)
         tx.execute(matches.delete().where(matches.c.mention_id.in_(some)))
         tx.execute(versions.delete().where(versions.c.mention_id.in_(some)))
+        tx.execute(removals.delete().where(removals.c.mention_id.in_(some)))
         tx.execute(mentions.delete().where(mentions.c.id.in_(some)))
+
+
+def of_source(tx: Connection, source: str) -> list[int]:
+    """All that a drill's source brought and nobody holds, by our ids."""
+    query = select(mentions.c.id).where(mentions.c.platform == DRILL, mentions.c.source == source, ~holds.HELD)
+    return list(tx.execute(query).scalars())
 
 
 def parents(tx: Connection, platform: str, external_ids: Iterable[str]) -> dict[str, Mention]:
@@ -419,7 +486,7 @@ def unanswered(
     seen = exists().where(matches.c.rule == rule, matches.c.mention_id == mentions.c.id)
     query = (
         _WHOLE.where(mentions.c.first_seen_at.between(since, until), ~mentions.c.history, ~mentions.c.ours)
-        .where(mentions.c.gone_at.is_(None), ~answered, ~seen)
+        .where(mentions.c.gone_at.is_(None), ~answered, ~seen, _OF_US)
         .order_by(mentions.c.first_seen_at)
         .limit(limit)
     )
@@ -438,8 +505,9 @@ def listed(
     order: str = "new",
     limit: int | None = None,
 ) -> Iterator[Stored]:
-    """What people ask for, newest first, or by `order` "risk" (score) or "reach" (audience, then engagement)."""
-    query = _WHOLE
+    """What people ask for, newest first, or by `order` "risk" (score) or "reach" (audience, then engagement); not what is
+    said in a drill."""
+    query = _WHOLE.where(_REAL)
     if since is not None:
         query = query.where(mentions.c.first_seen_at >= since)
     if until is not None:
@@ -515,7 +583,7 @@ def said_since(tx: Connection, since: datetime, *, until: datetime | None = None
     """How much others said that was news, by source, and when the first of it was seen."""
     query = (
         select(mentions.c.source, func.count(), func.min(mentions.c.first_seen_at))
-        .where(mentions.c.first_seen_at >= since, ~mentions.c.ours, ~mentions.c.history)
+        .where(mentions.c.first_seen_at >= since, ~mentions.c.ours, ~mentions.c.history, _REAL)
         .group_by(mentions.c.source)
     )
     if until is not None:
@@ -523,13 +591,17 @@ def said_since(tx: Connection, since: datetime, *, until: datetime | None = None
     return {source: (int(count), first) for source, count, first in tx.execute(query)}
 
 
-def lately(tx: Connection, names: Sequence[str], since: datetime, *, limit: int) -> list[Stored]:
-    """The newest that others said and was news, of these sources."""
+def lately(
+    tx: Connection, names: Sequence[str], since: datetime, *, until: datetime | None = None, limit: int
+) -> list[Stored]:
+    """The newest that others said and was news, of these sources, seen before `until`."""
     query = (
         _WHOLE.where(mentions.c.first_seen_at >= since, mentions.c.source.in_(names))
-        .where(~mentions.c.ours, ~mentions.c.history, mentions.c.gone_at.is_(None))
+        .where(~mentions.c.ours, ~mentions.c.history, mentions.c.gone_at.is_(None), _REAL)
         .order_by(mentions.c.first_seen_at.desc(), mentions.c.id.desc())
     )
+    if until is not None:
+        query = query.where(mentions.c.first_seen_at < until)
     return [stored(row) for row in tx.execute(query.limit(limit))]
 
 
@@ -544,16 +616,20 @@ def authors_before(tx: Connection, authors: Iterable[str], before: datetime, *, 
 
 
 def up(tx: Connection, source: str, rules: Sequence[str], *, limit: int) -> dict[str, int]:
-    """What a source brought of ours, was told as an incident of one of `rules` and is still on its platform, as far as is
-    known: our ids by external id, those first of which that was confirmed longest ago, at most `limit`."""
-    query = (
-        select(mentions.c.external_id, mentions.c.id)
-        .join(matches, matches.c.mention_id == mentions.c.id)
-        .where(matches.c.rule.in_(rules), matches.c.incident_id.is_not(None))
-        .where(mentions.c.source == source, mentions.c.ours, mentions.c.gone_at.is_(None))
-        .order_by(func.coalesce(mentions.c.checked_at, mentions.c.first_seen_at), mentions.c.id)
+    """What a source brought and is to go and still on its platform, as far as is known: what is ours and was told as an
+    incident of one of `rules`, and what its platform was asked to take down. Our ids by external id, those first of which
+    that was confirmed longest ago, at most `limit`."""
+    last = func.coalesce(mentions.c.checked_at, mentions.c.first_seen_at).label("last")
+    there = select(mentions.c.external_id, mentions.c.id, last)
+    there = there.where(mentions.c.source == source, mentions.c.gone_at.is_(None))
+    told = there.join(matches, matches.c.mention_id == mentions.c.id).where(
+        matches.c.rule.in_(rules), matches.c.incident_id.is_not(None), mentions.c.ours
     )
-    return {row.external_id: row.id for row in tx.execute(query.limit(limit))}
+    # Not a join: SQLite would go through all mentions for the few that anybody asked about.
+    asked = there.where(mentions.c.id.in_(select(removals.c.mention_id).where(NOT_REFUSED)))
+    both = union(told, asked).subquery()
+    query = select(both).order_by(both.c.last, both.c.id).limit(limit)
+    return {row.external_id: row.id for row in tx.execute(query)}
 
 
 def told_of(
@@ -597,6 +673,14 @@ def seen(tx: Connection, ids: Iterable[int]) -> dict[int, datetime]:
         rows = tx.execute(select(mentions.c.id, last).where(mentions.c.id.in_(some)))
         found.update({row.id: row.last for row in rows})
     return found
+
+
+def newest(tx: Connection, *, before: datetime | None = None) -> int:
+    """The highest id, or the id of what was last seen for the first time before then; 0 where there is none."""
+    if before is None:
+        return int(tx.execute(select(func.max(mentions.c.id))).scalar() or 0)
+    query = select(mentions.c.id).where(mentions.c.first_seen_at < before)
+    return int(tx.execute(query.order_by(mentions.c.first_seen_at.desc(), mentions.c.id.desc()).limit(1)).scalar() or 0)
 
 
 def count(tx: Connection, *, since: datetime | None = None) -> int:

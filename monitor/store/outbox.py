@@ -94,6 +94,9 @@ def replay(tx: Connection, key: str, now: datetime) -> bool:
     values = {"due_at": now, "sent_at": None, "failed_at": None, "error": None, "attempts": 0}
     values |= {"lease": None, "leased_until": None, "failing_since": None}
     values |= {"admitted_at": now, "withheld": None, "told_in": None}  # whoever asks for it again shall have it
+    found = one(tx, key)
+    if found is not None:
+        tx.execute(delete(refusals).where(_whose(found)))
     return tx.execute(update(notifications).where(notifications.c.id == key).values(values)).rowcount == 1
 
 
@@ -127,8 +130,9 @@ def listed(
 
 
 def failed_since(tx: Connection, since: datetime) -> list[Notification]:
-    """Notifications given up since then, oldest first."""
-    query = select(notifications).where(notifications.c.failed_at >= since).order_by(notifications.c.failed_at)
+    """Notifications given up since then, oldest first; not those of drills."""
+    query = select(notifications).where(notifications.c.failed_at >= since, ~notifications.c.drill)
+    query = query.order_by(notifications.c.failed_at)
     return [notification(row) for row in tx.execute(query)]
 
 
@@ -155,6 +159,7 @@ def unadmitted(tx: Connection, now: datetime) -> list[Waiting]:
             incident_id=row.incident_id,
             mentions=row.mentions,
             withheld=row.withheld,
+            drill=row.drill,
         )
         for row in tx.execute(query.order_by(notifications.c.created_at, notifications.c.id))
     ]
@@ -169,8 +174,14 @@ def _to(inbox: str, channel: str, recipient: str) -> ColumnElement[bool]:
 def passed(tx: Connection, to: Waiting, since: datetime, now: datetime) -> list[Passed]:
     """What was let through to the recipient of `to` since then; not what a clock set wrong has let through later than
     `now`, which would keep everything back until that time has come."""
-    query = select(notifications.c.admitted_at, notifications.c.incident_id).where(
-        _to(to.inbox, to.channel, to.recipient), notifications.c.admitted_at > since, notifications.c.admitted_at <= now
+    query = (
+        select(notifications.c.admitted_at, notifications.c.incident_id)
+        .where(
+            _to(to.inbox, to.channel, to.recipient),
+            notifications.c.admitted_at > since,
+            notifications.c.admitted_at <= now,
+        )
+        .where(notifications.c.drill == to.drill)
     )
     return [Passed(row.admitted_at, row.incident_id) for row in tx.execute(query)]
 
@@ -252,6 +263,7 @@ def _values(one: Notification) -> dict[str, Any]:
         "mentions": one.mentions,
         "admitted_at": one.admitted_at,
         "withheld": one.withheld,
+        "drill": one.drill,
     }
 
 
@@ -279,7 +291,19 @@ def notification(row: Row[Any]) -> Notification:
         withheld=row.withheld,
         told_in=row.told_in,
         failing_since=row.failing_since,
+        drill=row.drill,
     )
+
+
+def returned(tx: Connection, one: Notification, now: datetime, why: str) -> bool:
+    """Gives up a notification that a server had taken and then could not deliver; False where that is known."""
+    sent = and_(notifications.c.id == one.id, notifications.c.sent_at.is_not(None), notifications.c.failed_at.is_(None))
+    values = {"sent_at": None, "failed_at": now, "error": why}
+    return tx.execute(update(notifications).where(sent).values(values)).rowcount == 1
+
+
+RETURNED = "the mail came back"
+"""How the reason begins why a recipient is refused whom the next server always seems to take."""
 
 
 def refuse(tx: Connection, one: Notification, why: str, now: datetime) -> bool:
@@ -292,11 +316,13 @@ def refuse(tx: Connection, one: Notification, why: str, now: datetime) -> bool:
 
 
 def accept(tx: Connection, one: Notification) -> None:
-    """Forgets that the recipient of a notification was refused: it took one."""
-    where = and_(
-        refusals.c.inbox == one.inbox, refusals.c.channel == one.channel, refusals.c.recipient == one.recipient
-    )
-    tx.execute(delete(refusals).where(where))
+    """Forgets that the recipient of a notification was refused: it took one. A server that passes mail on takes what will
+    come back: then only a replay forgets it."""
+    tx.execute(delete(refusals).where(_whose(one), ~refusals.c.why.startswith(RETURNED)))
+
+
+def _whose(one: Notification) -> ColumnElement[bool]:
+    return and_(refusals.c.inbox == one.inbox, refusals.c.channel == one.channel, refusals.c.recipient == one.recipient)
 
 
 def refused(tx: Connection, inbox: str, channel: str) -> set[str]:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Update, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Column, Connection, Row, Update, and_, bindparam, delete, func, insert, or_, select, update
 
 from monitor.connector import Cursor
-from monitor.model import SourceState
+from monitor.model import DRILL, SourceState
 from monitor.schema import sources
 from monitor.store.database import Busy
 
@@ -96,6 +96,17 @@ def ensure(tx: Connection, name: str, platform: str, now: datetime) -> None:
     if one(tx, name) is None:
         values = {"name": name, "platform": platform, "created_at": now, "next_poll_at": now, "cursor": {}}
         tx.execute(insert(sources).values(values))
+
+
+def rehearse(tx: Connection, name: str, now: datetime) -> None:
+    """Makes the row of a drill: it is nobody's to poll."""
+    values = {"name": name, "platform": DRILL, "created_at": now, "next_poll_at": now, "cursor": {}, "active": False}
+    tx.execute(insert(sources).values(values))
+
+
+def remove(tx: Connection, name: str) -> None:
+    """Forgets a source that was a drill's."""
+    tx.execute(delete(sources).where(sources.c.name == name, sources.c.platform == DRILL))
 
 
 def claim(tx: Connection, now: datetime, *, lease: str, until: datetime, limit: int) -> list[SourceState]:
@@ -193,8 +204,8 @@ def release(tx: Connection, name: str, lease: str) -> None:
 
 
 def every(tx: Connection, *, active: bool = True) -> list[SourceState]:
-    """All sources by name; those that left the configuration only with `active=False`."""
-    query = select(sources).order_by(sources.c.name)
+    """All sources by name, but the one of a drill; those that left the configuration only with `active=False`."""
+    query = select(sources).where(sources.c.platform != DRILL).order_by(sources.c.name)
     return [state(row) for row in tx.execute(query.where(sources.c.active) if active else query)]
 
 

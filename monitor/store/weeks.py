@@ -10,23 +10,30 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, and_, case, exists, func, or_, select, type_coerce
 
-from monitor.digest import NEGATIVE, POSITIVE, UNKNOWN, WORDLESS, Alike, Reply
-from monitor.model import Kind
-from monitor.schema import mentions
+from monitor.digest import UNKNOWN, WORDLESS, Alike, Reply
+from monitor.model import CLEAR, DRILL, HIGH, LOW, NEUTRAL, PEER, Kind
+from monitor.restraint import CEILING
+from monitor.schema import log, mentions
 
 _LABELS = type_coerce(mentions.c.labels, Text).label("labels")
 _THEMES = type_coerce(mentions.c.themes, Text).label("themes")
 _MOOD = case(
     (mentions.c.sentiment.is_(None), "unread"),
-    (mentions.c.sentiment >= POSITIVE, "positive"),
-    (mentions.c.sentiment <= NEGATIVE, "negative"),
+    (mentions.c.sentiment >= NEUTRAL, "positive"),
+    (mentions.c.sentiment <= -NEUTRAL, "negative"),
     else_="neutral",
 ).label("mood")
+_AT_ODDS = case(
+    (and_(mentions.c.stars >= HIGH, mentions.c.sentiment <= -CLEAR), True),
+    (and_(mentions.c.stars <= LOW, mentions.c.sentiment >= CLEAR), True),
+    else_=False,
+).label("at_odds")
 _OTHERS = and_(~mentions.c.ours, ~mentions.c.history)
 
 
 def _seen(since: datetime, until: datetime) -> ColumnElement[bool]:
-    return and_(mentions.c.first_seen_at >= since, mentions.c.first_seen_at < until)
+    period = and_(mentions.c.first_seen_at >= since, mentions.c.first_seen_at < until)
+    return and_(period, mentions.c.platform != DRILL)
 
 
 def _added_up(columns: Sequence[Any], which: ColumnElement[bool]) -> Select[Any]:
@@ -37,15 +44,17 @@ def _added_up(columns: Sequence[Any], which: ColumnElement[bool]) -> Select[Any]
 
 
 def alike(tx: Connection, since: datetime, until: datetime) -> Iterator[Alike]:
-    """What others said between `since` and `until`, added up where it is alike."""
+    """What others said of us between `since` and `until`, added up where it is alike."""
     review = (mentions.c.kind == Kind.REVIEW.value).label("review")
     grouped = (_LABELS, _THEMES, _MOOD, mentions.c.stars, review)
     for row in tx.execute(_added_up(grouped, and_(_seen(since, until), _OTHERS))):
-        yield Alike(_location(row.labels), _themes(row.themes), row.mood, row.stars, bool(row.review), row.many)
+        if not _peer(row.labels):
+            yield Alike(_location(row.labels), _themes(row.themes), row.mood, row.stars, bool(row.review), row.many)
 
 
 def calm(tx: Connection, since: datetime, until: datetime) -> Iterator[Alike]:
-    """All that was seen between `since` and `until` and shows no risk, ours and history too, added up where it is alike."""
+    """All that was seen between `since` and `until` and shows no risk, ours, history and what is about competitors too,
+    added up where it is alike."""
     one = mentions.c
     blank = " \t\r\n"
     wordless = and_(func.trim(one.text, blank) == "", func.trim(one.title, blank) == "", one.gone_at.is_(None))
@@ -55,13 +64,24 @@ def calm(tx: Connection, since: datetime, until: datetime) -> Iterator[Alike]:
         (wordless, WORDLESS),
         else_=UNKNOWN,
     )
-    grouped = [_LABELS, _THEMES, _MOOD, one.stars, one.kind, one.source, one.ours, one.history, why.label("why")]
+    grouped = [
+        _LABELS,
+        _THEMES,
+        _MOOD,
+        one.stars,
+        one.kind,
+        one.source,
+        one.ours,
+        one.history,
+        why.label("why"),
+        _AT_ODDS,
+    ]
     query = _added_up(grouped, and_(_seen(since, until), one.risk_score <= 0))
     with tx.execute(query.execution_options(yield_per=1000)) as rows:
-        for labels, themes, mood, stars, kind, source, ours, history, reason, many in rows:
+        for labels, themes, mood, stars, kind, source, ours, history, reason, at_odds, many in rows:
             yield Alike(
                 _location(labels), _themes(themes), mood, stars, kind == Kind.REVIEW, many, source, bool(ours),
-                kind == Kind.COMMENT, bool(history), reason,
+                kind == Kind.COMMENT, bool(history), reason, bool(at_odds), _peer(labels),
             )  # fmt: skip
 
 
@@ -78,27 +98,51 @@ def replies(tx: Connection, since: datetime, until: datetime) -> list[Reply]:
 
 
 def unanswered(tx: Connection, since: datetime, until: datetime) -> list[tuple[str, int]]:
-    """How many reviews first seen between `since` and `until` nobody of ours had answered by then, by location. What was
-    gone by then is left out: it cannot be answered."""
+    """How many reviews of us first seen between `since` and `until` nobody of ours had answered by then, by location. What
+    was gone by then is left out: it cannot be answered."""
+    there = or_(mentions.c.gone_at.is_(None), mentions.c.gone_at >= until)
+    return _reviews(tx, since, until, and_(there, ~_answered(until)))
+
+
+def answered(tx: Connection, since: datetime, until: datetime) -> list[tuple[str, int]]:
+    """How many reviews of us first seen between `since` and `until` were answered by then, by location."""
+    return _reviews(tx, since, until, _answered(until))
+
+
+def withheld(tx: Connection, since: datetime, until: datetime) -> list[tuple[str, int]]:
+    """How many messages the ceiling of a recipient held back between `since` and `until`, by inbox: as the log has it."""
+    there = and_(log.c.at >= since, log.c.at < until, log.c.action == "withheld")
+    details = tx.execute(select(log.c.detail).where(there)).scalars()
+    return [(str(one["inbox"]), int(one["messages"])) for one in details if one.get("why") == CEILING]
+
+
+def _answered(until: datetime) -> ColumnElement[bool]:
     reply = mentions.alias("reply")
-    answered = exists().where(
+    return exists().where(
         reply.c.platform == mentions.c.platform,
         reply.c.parent_id == mentions.c.external_id,
         reply.c.ours,
         reply.c.first_seen_at < until,
     )
-    there = or_(mentions.c.gone_at.is_(None), mentions.c.gone_at >= until)
+
+
+def _reviews(tx: Connection, since: datetime, until: datetime, which: ColumnElement[bool]) -> list[tuple[str, int]]:
     query: Any = (
         select(_LABELS, func.count().label("many"))
-        .where(_seen(since, until), _OTHERS, mentions.c.kind == Kind.REVIEW.value, there, ~answered)
+        .where(_seen(since, until), _OTHERS, mentions.c.kind == Kind.REVIEW.value, which)
         .group_by(_LABELS)
     )
-    return [(_location(row.labels), row.many) for row in tx.execute(query)]
+    return [(_location(row.labels), row.many) for row in tx.execute(query) if not _peer(row.labels)]
 
 
 @lru_cache(maxsize=4096)
 def _location(labels: str) -> str:
     return str(json.loads(labels).get("location") or "")
+
+
+@lru_cache(maxsize=4096)
+def _peer(labels: str) -> str:
+    return str(json.loads(labels).get(PEER) or "")
 
 
 @lru_cache(maxsize=4096)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from connectors.kit.mail.bounce import bounces, report
 from connectors.kit.mail.letter import Letter, headed, read
 from connectors.kit.mail.mentions import Reader
 from connectors.kit.mail.proof import proven
 
-__all__ = ["Letter", "Reader", "headed", "proven", "read"]
+__all__ = ["Letter", "Reader", "bounces", "headed", "proven", "read", "report"]

@@ -69,12 +69,23 @@ class _Lenient(Compat32):
 
 def read(content: bytes) -> Letter:
     """Reads a mail. Raises ValueError for one that is built to hurt: nested or divided beyond all sense."""
+    try:
+        return _letter(parsed(content), content)
+    except RecursionError:
+        raise ValueError("a mail is nested beyond all sense") from None
+
+
+LENIENT = _Lenient()
+
+
+def parsed(content: bytes) -> Part:
+    """The parts of a mail. Raises ValueError for one that is built to hurt."""
     nested, parted, headed = (_count(sign, content) for sign in (_NESTING, _PARTING, _FIELD))
     work = nested * content.count(b"\n")  # the parser asks at every line whether it ends one of the parts around it
     if nested > _MOST_NESTED or max(parted, headed) > _MOST_HEADERS or work > _MOST_WORK:
         raise ValueError("a mail is nested or divided beyond all sense")
     try:
-        return _letter(message_from_bytes(content, policy=_Lenient()), content)
+        return message_from_bytes(content, policy=LENIENT)
     except RecursionError:
         raise ValueError("a mail is nested beyond all sense") from None
 

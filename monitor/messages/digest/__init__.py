@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.digest import Digest
 from monitor.messages import mentions as telling
-from monitor.messages.digest import words
+from monitor.messages.digest import peers, words
 from monitor.messages.digest.data import body
 from monitor.messages.digest.pictures import pictures
 from monitor.messages.digest.ratings import compared, explained, moving, ratings, weeks
@@ -30,10 +30,10 @@ the last row, so that every table adds up to what it did."""
 
 
 _ORDER = (
-    "incidents", "risks", "worst", "blind", "weeks", "ratings", "replies", "themes", "locations", "sources", "stars",
+    "incidents", "risks", "worst", "blind", "weeks", "ratings", "peers", "replies", "themes", "locations", "sources", "stars",
     "unread", "records", "also",
 )  # fmt: skip
-_FIRST = {"marketing": ("weeks", "ratings", "replies", "themes", "incidents", "worst", "risks", "blind")}
+_FIRST = {"marketing": ("weeks", "ratings", "peers", "replies", "themes", "incidents", "worst", "risks", "blind")}
 """What an inbox wants to know first, where that is not what became of incidents."""
 
 
@@ -59,6 +59,7 @@ def digest(
     text = html = ""
     for longest in _ROWS:
         more = _shown(week, timezone, now, longest) | {"pictures": shown, "worst": told}
+        more["peers"] = peers.voices(week, organisation, longest)
         text, html = rendered("digest", page, **more, commands=words.commands(week, inbox), order=_ordered(inbox))
         if len(html.encode("utf-8", "replace")) <= _LARGEST:
             break
@@ -91,9 +92,9 @@ def _shown(week: Digest, timezone: ZoneInfo, now: datetime, longest: int) -> dic
         "columns": columns,
         "numbers": _numbers(week),
         "whole": row("all", [week.whole]),
-        "incidents": words.incidents(week),
+        "incidents": words.incidents(week, timezone, now),
         "opened": _titles(week, longest),
-        "still": [words.standing(one, timezone, now) for one in words.heaviest(week.unresolved)[:listed]],
+        "still": [words.standing(one, timezone, now, week.clocks) for one in words.heaviest(week.unresolved)[:listed]],
         "more": max(len(week.unresolved) - listed, 0),
         "risks": _risks(week, longest),
         "risks_note": words.risks(week),
@@ -106,6 +107,7 @@ def _shown(week: Digest, timezone: ZoneInfo, now: datetime, longest: int) -> dic
         "week_names": titles,
         "ratings": ratings(week, longest),
         "ratings_note": explained(week),
+        "peers_note": peers.about(week, timezone, now),
         "replies": words.replied(week),
         "locations": rows(week.by_location, longest, "locations"),
         "sources": rows(heard, longest, "sources"),

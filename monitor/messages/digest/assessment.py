@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from monitor.digest import Register, Risk
+from monitor.digest import Held, Register, Risk, median_of
 from monitor.messages.digest import words
 from monitor.messages.digest.rows import columns
 from monitor.messages.page import TONES, Page, rendered
@@ -22,6 +22,8 @@ HEAD = (
     "class", "title", "mentions", "quarter before", "incidents", "open", "impact", "likelihood", "level", "appetite",
     "mitigation taken", "owner",
 )  # fmt: skip
+_DRILLS = 10
+"""So many are told of, the last."""
 _TONES = ("#e3ecf5", "#a9c8e8", "#f0b496")
 SCALE = (
     "Impact is the highest of any signal found. Likelihood is what was observed: 5 every week, 4 every month, 3 once or "
@@ -64,7 +66,7 @@ def assessment(found: Register, *, organisation: str, timezone: ZoneInfo, now: d
     unseen = [wording(one.risk).title for one in found.risks if one.level is None]
     text, html = rendered(
         "assessment", page, heat=_heat(found, seen), entries=entries, scale=SCALE, unseen=", ".join(unseen),
-        drills=_drills(found), columns=columns,
+        drills=_drills(found, timezone), columns=columns,
         commands=[f"wellheard digest --assessment --week {_last_week(found, timezone)}"],
     )  # fmt: skip
     return Message(subject=page.subject, text=text, html=html, data={"type": "assessment", "data": _data(found)})
@@ -95,7 +97,7 @@ def assessed(found: Register, *, organisation: str, timezone: ZoneInfo, now: dat
     blocks: list[Json] = [{"text": _said(found, seen)}, {"picture": "heat", "alt": "Heat map of the table below"}]
     blocks += [{"table": [head, *rows] if rows else []}, {"text": SCALE}]
     blocks += [{"heading": "What was done"}, {"table": [[one.title, one.taken] for one in entries]}]
-    blocks += [{"heading": "Drills"}, {"text": _drills(found)}]
+    blocks += [{"heading": "Drills"}, {"text": _drills(found, timezone)}]
     period = Period(name="quarter", since=found.since, until=found.until)
     return {
         "kind": "paper", "name": "paper", "title": f"{organisation}: risk assessment",
@@ -153,11 +155,22 @@ def _heat(found: Register, seen: Sequence[Risk]) -> list[tuple[int, list[tuple[s
     return [(impact, [cell(impact, likely) for likely in range(1, 6)]) for impact in range(5, 0, -1)]
 
 
-def _drills(found: Register) -> str:
+def _drills(found: Register, timezone: ZoneInfo) -> str:
+    """How many drills there were, and of each how many of those who were told acknowledged it, and how fast."""
     if not found.drills:
         return "No drill was held: nobody knows how long it takes until somebody answers."
-    time = "" if found.drilled_in is None else f", acknowledged within {lasting(found.drilled_in)} (median)"
-    return f"{found.drills} {'drill was' if found.drills == 1 else 'drills were'} held{time}."
+    held = "1 drill was held" if len(found.drills) == 1 else f"{len(found.drills)} drills were held"
+    return f"{held}. {' '.join(_drill(one, timezone) for one in found.drills[-_DRILLS:])}"
+
+
+def _drill(one: Held, timezone: ZoneInfo) -> str:
+    day = words.dates(Period(name="drill", since=one.at, until=one.at), timezone)
+    name = f"{line(one.scenario, 60)}, {day}"
+    if not one.took:
+        return f"{name}: {one.told:,} told, nobody acknowledged it."
+    middle = median_of(one.took)
+    spread = f", median {lasting(middle)}, slowest {lasting(max(one.took))}" if middle is not None else ""
+    return f"{name}: {len(one.took):,} of {one.told:,} told acknowledged it{spread}."
 
 
 def _last_week(found: Register, timezone: ZoneInfo) -> str:
@@ -180,8 +193,16 @@ def _rows(found: Register) -> list[dict[str, Json]]:
     ]  # fmt: skip
 
 
+def _held(one: Held) -> dict[str, Json]:
+    took = median_of(one.took)
+    return {
+        "scenario": line(one.scenario, 60), "at": one.at.isoformat(), "told": one.told, "acknowledged": len(one.took),
+        "median_seconds": None if took is None else round(took.total_seconds()),
+    }  # fmt: skip
+
+
 def _data(found: Register) -> Json:
     return {
-        "since": found.since.isoformat(), "until": found.until.isoformat(), "drills": found.drills,
+        "since": found.since.isoformat(), "until": found.until.isoformat(), "drills": [_held(one) for one in found.drills],
         "register": _rows(found),
     }  # fmt: skip

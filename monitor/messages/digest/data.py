@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.digest import Before, Blind, Digest, Part, Partly, Precision
+from monitor.digest import Before, Blind, Clock, Digest, Part, Partly, Peers, Precision
 from monitor.messages import mentions as telling
 from monitor.messages.digest.rows import Row, row, rows
 from monitor.messages.text import line
@@ -73,6 +73,11 @@ def _data(week: Digest, timezone: ZoneInfo, longest: int) -> dict[str, Json]:
         "weeks_before": [_before(one) for one in week.before],
         "reviews": week.whole.reviews,
         "reviews_unanswered": sum(week.unanswered.values()),
+        "reviews_answered": sum(week.answered.values()),
+        "stars_against_words": week.at_odds,
+        "held_back": _counts(week.withheld),
+        "deadlines": [_clock(one) for one in week.clocks[:longest]],
+        "peers": None if week.peers is None else _peers(week.peers, longest),
         "replies_disclosing": week.disclosed,
         "seconds_to_reply": _seconds(week.to_reply),
         "rules": [_record(one) for one in week.records[:longest]],
@@ -157,6 +162,19 @@ def _blind(one: Blind) -> dict[str, Json]:
 
 def _partly(one: Partly) -> dict[str, Json]:
     return {"source": line(one.source, 60), "as_of": stamp(one.at), "why": line(one.why, 200)}
+
+
+def _clock(one: Clock) -> dict[str, Json]:
+    return {"incident": one.incident.id, "name": line(one.name, 60), "due_at": stamp(one.due_at)}
+
+
+def _peers(peers: Peers, longest: int) -> dict[str, Json]:
+    return {
+        "platforms": [line(name, 60) for name in peers.platforms[:longest]],
+        "ours": _part(row("", [peers.ours])),
+        "others": _parts("peer", peers.others, longest),
+        "could_not_see": [_blind(one) for one in peers.blind[:longest]],
+    }
 
 
 def _seconds(span: timedelta | None) -> int | None:

@@ -25,11 +25,17 @@ def _lines(week: Digest) -> Iterator[_Line]:
     for table, parts in (("source", week.by_source), ("location", week.by_location), ("theme", week.by_theme)):
         for name, part in parts.items():
             yield from _part(table, name, part)
+    if week.peers is not None:
+        yield from _part("beside peers", "ours", week.peers.ours)
+        for name, part in week.peers.others.items():
+            yield from _part("peer", name, part)
     for one in week.before:
         yield from _part("week before", one.period.name, one.whole)
     yield from _counts("risk", week.by_risk, "mentions")
     yield from _counts("unread", week.unread, "mentions")
     yield from _counts("unanswered", week.unanswered, "reviews")
+    yield from _counts("answered", week.answered, "reviews")
+    yield from _counts("held back", week.withheld, "messages")
     yield from _counts(
         "outcome", {name or "ended by itself": many for name, many in week.outcomes.items()}, "incidents"
     )
@@ -60,6 +66,7 @@ def _single(week: Digest) -> Mapping[str, int | timedelta | None]:
         "incidents unresolved told elsewhere": left.unresolved if left else None,
         "incidents overdue": len(week.overdue),
         "incidents due next week": len(week.due_soon),
+        "legal deadlines over or next week": len(week.clocks),
         "drills": week.drills,
         "median seconds to acknowledge": week.to_ack,
         "median seconds to resolve": week.to_resolve,
@@ -68,6 +75,7 @@ def _single(week: Digest) -> Mapping[str, int | timedelta | None]:
         "own replies that may reveal a patient": week.disclosed,
         "median seconds to reply": week.to_reply,
         "reviews": week.whole.reviews,
+        "stars against words": week.at_odds,
         "history read": week.history,
         "messages not delivered": week.undelivered,
         "sources": week.sources,

@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from monitor.digest import Digest
-from monitor.messages.digest import words
+from monitor.messages.digest import peers, words
 from monitor.messages.digest.pictures import pictures
 from monitor.messages.digest.ratings import compared, explained, moving, ratings, weeks
 from monitor.messages.digest.rows import Count, Row, counts, rows
@@ -28,11 +28,11 @@ def paper(week: Digest, *, organisation: str, timezone: ZoneInfo, now: datetime,
         "subtitle": words.dates(week.period, timezone),
         "foot": f"{organisation}, {inbox} inbox. Written {local(now, timezone, now)}. "
         + " ".join(words.commands(week, inbox)),
-        "blocks": list(_blocks(week, timezone, now)),
+        "blocks": list(_blocks(week, organisation, timezone, now)),
     }
 
 
-def _blocks(week: Digest, timezone: ZoneInfo, now: datetime) -> Iterator[Json]:
+def _blocks(week: Digest, organisation: str, timezone: ZoneInfo, now: datetime) -> Iterator[Json]:
     shown = {one.name: {"picture": one.name, "alt": one.alt} for one in pictures(week)}
     yield {"text": words.said(week, timezone, now)}
     names, table = weeks(week, 6)
@@ -42,8 +42,12 @@ def _blocks(week: Digest, timezone: ZoneInfo, now: datetime) -> Iterator[Json]:
     if rated:
         yield from _section("Ratings", explained(week), shown.get("ratings"))
         yield {"table": [["", "reviews", "stars", "likely", "before"], *rated]}
+    compared_with = peers.voices(week, organisation, _LONGEST)
+    if compared_with:
+        yield from _section("Competitors", peers.about(week, timezone, now))
+        yield {"table": [["", "mentions", "share", "reviews", "stars", "likely"], *map(_voice, compared_with)]}
     yield from _section("Incidents", words.elsewhere(week))
-    facts = words.incidents(week)
+    facts = words.incidents(week, timezone, now)
     yield {"table": [list(pair) for pair in facts]} if facts else {"text": "None was opened, and none is open."}
     yield from _counted("Classes of risk", words.risks(week), counts(_titled(week), _LONGEST))
     yield from _facts("Our replies", words.replied(week))
@@ -69,6 +73,10 @@ def _blocks(week: Digest, timezone: ZoneInfo, now: datetime) -> Iterator[Json]:
 
 def _titled(week: Digest) -> dict[str, int]:
     return {wording(risk).title: many for risk, many in week.by_risk.items()}
+
+
+def _voice(one: peers.Voice) -> list[str]:
+    return [one.name, f"{one.mentions:,}", f"{one.share} %", f"{one.given:,}", one.mean or "-", one.likely or "-"]
 
 
 def _section(title: str, note: str = "", picture: Json = None) -> Iterator[Json]:

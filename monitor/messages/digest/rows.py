@@ -95,11 +95,7 @@ def summed(parts: Iterable[Part]) -> Part:
     """Several parts as one."""
     made = Part()
     for part in parts:
-        made.mentions += part.mentions
-        made.reviews += part.reviews
-        made.sentiments += part.sentiments
-        made.stars += part.stars
-        made.sum_of_stars += part.sum_of_stars
+        made.join(part)
     return made
 
 

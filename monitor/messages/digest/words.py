@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.digest import Blind, Digest, Partly, Precision
+from monitor.digest import Blind, Clock, Digest, Partly, Precision
 from monitor.messages.digest.rows import percent
 from monitor.messages.page import TONES
 from monitor.messages.risks import wording
@@ -167,7 +167,7 @@ def _every(week: Digest) -> str:
     return "The only source was" if week.sources == 1 else f"All {week.sources:,} sources were"
 
 
-def incidents(week: Digest) -> list[tuple[str, str]]:
+def incidents(week: Digest, timezone: ZoneInfo, now: datetime) -> list[tuple[str, str]]:
     """What became of incidents, label and value; empty where there were none."""
     if not (week.opened or week.unresolved or week.acked or week.resolved or week.drills):
         return []
@@ -181,6 +181,8 @@ def incidents(week: Digest) -> list[tuple[str, str]]:
         facts.append(("Overdue", f"{len(week.overdue):,} not acknowledged by the deadline"))
     if week.due_soon:
         facts.append(("Due next week", f"{many(len(week.due_soon), 'deadline')} to acknowledge"))
+    if week.clocks:
+        facts.append(("Legal deadlines", _clocks(week, timezone, now)))
     if week.to_ack is not None:
         facts.append(("Median time to acknowledge", lasting(week.to_ack)))
     if week.to_resolve is not None:
@@ -188,6 +190,19 @@ def incidents(week: Digest) -> list[tuple[str, str]]:
     if week.drills:
         facts.append(("Drills", f"{week.drills:,}, in no other number"))
     return facts
+
+
+def _clocks(week: Digest, timezone: ZoneInfo, now: datetime) -> str:
+    """The first of the deadlines that are over or run out next week, each with the command that shows its incident."""
+    told = [f"{clock(one, timezone, now, week)} (wellheard show {one.incident.id})" for one in week.clocks[:3]]
+    more = [f"{len(week.clocks) - 3} more"] if len(week.clocks) > 3 else []
+    return "; ".join([*told, *more])
+
+
+def clock(one: Clock, timezone: ZoneInfo, now: datetime, week: Digest) -> str:
+    """A legal deadline: "Correct by Thu 19 Nov, 10:00 CST", or that it has passed by the end of the week."""
+    over = ", which is over" if one.due_at < min(week.period.until, now) else ""
+    return f"{line(one.name, 60)} {local(one.due_at, timezone, now)}{over}"
 
 
 def _late(week: Digest) -> str:
@@ -199,8 +214,8 @@ def heaviest(found: Iterable[Incident]) -> list[Incident]:
     return sorted(found, key=lambda one: (-one.level.rank, one.opened_at, one.id))
 
 
-def standing(one: Incident, timezone: ZoneInfo, now: datetime) -> Standing:
-    """An unresolved incident for people."""
+def standing(one: Incident, timezone: ZoneInfo, now: datetime, clocks: Iterable[Clock] = ()) -> Standing:
+    """An unresolved incident for people, with those of `clocks` that are its own."""
     due = one.ack_due_at
     late = f", due {local(due, timezone, now)}" if due and one.state is State.OPEN else ""
     state = {
@@ -208,12 +223,14 @@ def standing(one: Incident, timezone: ZoneInfo, now: datetime) -> Standing:
         State.ACKED: "acknowledged, not resolved",
         State.RESOLVED: "resolved since",
     }[one.state]
+    mine = [clock for clock in clocks if clock.incident.id == one.id]
+    running = "".join(f"; {_small(line(clock.name, 60))} {local(clock.due_at, timezone, now)}" for clock in mine)
     return Standing(
         level=one.level.value,
         tone=TONES[one.level],
         title=line(wording(one.risk or one.rule).title, 80),
         where=line(one.group, 60) or "everywhere",
-        state=f"Since {local(one.opened_at, timezone, now)}, {state}",
+        state=f"Since {local(one.opened_at, timezone, now)}, {state}{running}",
         command=f"wellheard show {one.id}",
     )
 
@@ -237,7 +254,8 @@ def elsewhere(week: Digest) -> str:
 
 def replied(week: Digest) -> list[tuple[str, str]]:
     """Own replies and what was left unanswered, label and value; empty where there is neither."""
-    reviews, silent = week.whole.reviews, sum(week.unanswered.values())
+    reviews = week.whole.reviews
+    answered, silent = sum(week.answered.values()), sum(week.unanswered.values())
     if not (week.replies or reviews):
         return []
     facts = [("Our own replies", f"{week.replies:,}")]
@@ -248,8 +266,13 @@ def replied(week: Digest) -> list[tuple[str, str]]:
         told = f"{week.disclosed:,}: wellheard audit" if week.disclosed else "none was found"
         facts.append(("May reveal a patient", told))
     if reviews:
-        facts.append(("Reviews not answered", f"{silent:,} of {reviews:,}{_where(week)}"))
+        facts.append(("Reviews answered", f"{answered:,} of {reviews:,}, {percent(answered, reviews)} %"))
+        facts.append(("Not answered", f"{silent:,}{_where(week)}{_gone(reviews - answered - silent)}"))
     return facts
+
+
+def _gone(many: int) -> str:
+    return f"; {many:,} {'was' if many == 1 else 'were'} taken down unanswered" if many > 0 else ""
 
 
 def _where(week: Digest) -> str:
@@ -318,7 +341,19 @@ def also(week: Digest) -> list[tuple[str, str]]:
         facts.append(("Not delivered", f"{many(week.undelivered, 'message')}: wellheard deliveries --state failed"))
     else:
         facts.append(("Not delivered", "none: no message was given up"))
+    if week.at_odds:
+        odd = many(week.at_odds, "mention")
+        facts.append(("Stars against words", f"{odd}: praise with few stars, or anger with many"))
+    facts.append(("Held back", held(week)))
     return facts
+
+
+def held(week: Digest) -> str:
+    """How many messages waited since a recipient had had enough for an hour, by inbox."""
+    if not week.withheld:
+        return "none: nobody got more than their inbox takes"
+    told = ", ".join(f"{line(name, 60)} {count:,}" for name, count in week.withheld.items())
+    return f"{many(sum(week.withheld.values()), 'message')}, told together later: {told}"
 
 
 def counted(week: Digest, timezone: ZoneInfo, now: datetime) -> str:
