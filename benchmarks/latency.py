@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -33,6 +33,7 @@ from benchmarks.idle import daemon
 from benchmarks.measure import machine, options, table
 from benchmarks.server import host
 from benchmarks.texts import Texts, rss
+from monitor.store import Database, mentions
 
 THREAT = "I know when that nurse leaves, and I will shoot the nurse who did this to me."
 _FRAME = """
@@ -54,7 +55,7 @@ at_most = 10000
 """
 _WARM = 10
 """Seconds in which the daemon loads its rules, with the first mention it assesses: they do not count."""
-_PATIENCE = 30
+_PATIENCE = 180
 """Seconds after the last answer in which what is still under way may arrive."""
 
 
@@ -70,10 +71,10 @@ class Ends:
     all_taken: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """A feed with so many entries of this second, one of them a threat."""
+        """A feed with so many entries of this second, one of them a threat; nothing when it is asked again."""
         request = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1]
         number = int(request.rpartition(b"/")[2])
-        texts = [THREAT, *(self.made.text(15) for _ in range(self.rate - 1))]
+        texts = [] if number in self.began else [THREAT, *(self.made.text(15) for _ in range(self.rate - 1))]
         now = f"<pubDate>{datetime.now(UTC) + timedelta(seconds=1):%a, %d %b %Y %H:%M:%S} GMT"  # not history, though a second has no parts
         body = re.sub(b"<pubDate>[^<]*", now.encode(), rss(texts, number))
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/rss+xml\r\nContent-Length: {len(body)}\r\n"
@@ -119,12 +120,28 @@ async def measured(rate: int, seconds: int, seed: int) -> list[object]:
         await asyncio.to_thread(stack.enter_context, running)
         with suppress(TimeoutError):
             await asyncio.wait_for(ends.all_taken.wait(), seconds + _PATIENCE)
+        await asyncio.to_thread(all_stored, Path(place), rate * seconds)
         await asyncio.to_thread(stack.close)
+        unstored = rate * len(ends.began) - stored(Path(place))
     for server in servers:
         server.close()
     warm = min(ends.began.values(), default=0.0) + _WARM
     counted = [key for key, began in ends.began.items() if began >= warm]
-    return row(rate, [1000 * (ends.taken[key] - ends.began[key]) for key in counted if key in ends.taken], len(counted))
+    took = [1000 * (ends.taken[key] - ends.began[key]) for key in counted if key in ends.taken]
+    return [*row(rate, took, len(counted)), unstored]
+
+
+def all_stored(folder: Path, count: int) -> None:
+    """Waits until so many mentions are stored: a page is told before the next one of the same answer is."""
+    end = time.monotonic() + _PATIENCE
+    while stored(folder) < count and time.monotonic() < end:
+        time.sleep(1)
+
+
+def stored(folder: Path) -> int:
+    """How many mentions the daemon's store holds."""
+    with closing(Database(f"sqlite:///{folder / 'wellheard.db'}")) as database, database.read() as tx:
+        return mentions.count(tx)
 
 
 def row(rate: int, took: Sequence[float], asked: int) -> list[object]:
@@ -144,7 +161,7 @@ def main() -> None:
     chosen = parser.parse_args()
     seconds = chosen.seconds or (35 if chosen.quick else 45)
     rows = [asyncio.run(measured(int(rate), seconds, chosen.seed)) for rate in chosen.rates.split(",")]
-    head = ["mentions/s", "told", "median ms", "p99 ms", "longest ms", "not told"]
+    head = ["mentions/s", "told", "median ms", "p99 ms", "longest ms", "not told", "not stored"]
     table("From a platform's first byte to the mail server's 250", head, rows)
     print(f"\n{machine()}")
 

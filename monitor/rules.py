@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from monitor import reach, share, slump, surge
-from monitor.model import NEUTRAL, Incident, Level, Reason, Rule, SourceState, State, Step, Stored
+from monitor.model import NEUTRAL, Incident, Level, Outcome, Reason, Rule, SourceState, State, Step, Stored
 from monitor.surge import Reading, Sensitivity, Turn
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -32,6 +32,9 @@ SOURCE_QUIET = "source_quiet"
 _NOTIFY_DEFAULT, _URGENT_DEFAULT = 6.0, 15.0
 _CRITICAL = 20.0
 """The score, of 25, from which an incident is critical: impact 5 at a likelihood of 0.8."""
+
+_LONGEST_GROUP = 300
+"""The columns take 400, and a drill writes a word before it."""
 
 _GROWTH_PAUSE: Mapping[Level, timedelta] = {
     Level.CRITICAL: 15 * MINUTE,
@@ -220,7 +223,11 @@ def _heaviest(rule: Rule, one: Stored) -> Weight | None:
 def group(rule: Rule, one: Stored) -> str:
     """The group that `one` counts for: the values of the labels in `group_by`, or its source where it has none."""
     values = [one.labels[name] for name in rule.group_by if name in one.labels]
-    return " / ".join(values) or one.source
+    name = " / ".join(values) or one.source
+    if len(name) <= _LONGEST_GROUP:
+        return name
+    whole = blake2b(name.encode(), digest_size=6).hexdigest()  # two long names that begin alike stay two groups
+    return f"{name[: _LONGEST_GROUP - 13]}#{whole}"
 
 
 def by_score(score: float, *, notify: float, urgent: float) -> Level:
@@ -389,7 +396,7 @@ def decide_group(
 def _raised(rule: Rule, facts: Facts, note: str, now: datetime, appetite: Appetite) -> Decision:
     opened = _opened(rule, facts, now, appetite)
     level = max(opened.incident.level, rule.level or Level.WARNING, key=lambda one: one.rank)
-    incident = replace(opened.incident, level=level, note=_far(facts.reach, note))
+    incident = replace(opened.incident, level=level, note=far(facts.reach, note))
     return _looked_at_again(replace(opened, incident=incident), now)
 
 
@@ -441,7 +448,7 @@ def _opened(rule: Rule, facts: Facts, now: datetime, appetite: Appetite) -> Deci
         ack_due_at=now + rule.ack_within if rule.ack_within else None,
         mentions=len(facts.fresh),
         reach=facts.reach,
-        note=_far(facts.reach, ""),
+        note=far(facts.reach, ""),
         drill=facts.drill,
     )
     quiet = facts.silent_until is not None and not rule.unsilenceable
@@ -478,18 +485,26 @@ def _joined(
     if level.rank > incident.level.rank and (facts.fresh or facts.heaviest.score):
         changed, reason = replace(changed, level=level), Reason.WORSENED
     if facts.reach > incident.reach:
-        note = _far(facts.reach, incident.note)
+        note = far(facts.reach, incident.note)
         changed, reason = replace(changed, reach=facts.reach, note=note), Reason.WORSENED
     if reason is None and changed.mentions > changed.told_mentions and _may_grow(rule, changed, now):
         reason = Reason.GREW
     return changed, reason
 
 
+def relapses(rule: Rule, over: Incident, heavy: Weight, step: int, appetite: Appetite = _USUAL) -> bool:
+    """Whether a mention of a resolved incident is to be told anew: it reaches further or is louder than anything told of in
+    it. Never after a false alarm, and never where one mention alone is no breach."""
+    if over.outcome is Outcome.FALSE_ALARM or over.drill or rule.count > 1 or rule.within or of_group(rule):
+        return False
+    return step > over.reach or _level(rule, heavy, appetite).rank > over.level.rank
+
+
 _REACHED = "one of its mentions has come to "
 
 
-def _far(step: int, note: str) -> str:
-    """A note, with the step of reach in place of an earlier one."""
+def far(step: int, note: str) -> str:
+    """A note, with the step of reach (0 to 4) in place of an earlier one."""
     kept = [part for part in note.split("; ") if part and not part.startswith(_REACHED)]
     return "; ".join([*kept, f"{_REACHED}{reach.words(step)}"] if step else kept)
 
@@ -610,36 +625,52 @@ def flapping_since(incident: Incident) -> datetime:
 
 
 def decide_source(
-    rule: Rule, incident: Incident | None, breach: Breach | None, now: datetime, *, flapping: bool = False
+    rule: Rule,
+    incident: Incident | None,
+    breach: Breach | None,
+    now: datetime,
+    *,
+    flapping: bool = False,
+    silent_until: datetime | None = None,
 ) -> Decision | None:
     """A source's incident: told once, then daily, and once when it is over: at once the first time, and when it has
     lasted where the source is flapping, so that one that comes and goes is one incident and not twenty."""
     if breach is None:
-        return None if incident is None else _recovered(incident, now, flapping=flapping)
+        return (
+            None if incident is None else _recovered(incident, now, flapping=flapping, quiet=silent_until is not None)
+        )
     if incident is None:
         opened = Incident(
             id=0, rule=rule.name, group="", risk=None, level=rule.level or Level.WARNING, impact=2, likelihood=1.0,
-            state=State.OPEN, opened_at=now, inboxes=rule.inboxes, note=breach.note,
+            state=State.OPEN, opened_at=now, inboxes=rule.inboxes,
         )  # fmt: skip
-        told = (Told(Reason.OPENED, rule.inboxes),)
-        return Decision(incident=replace(_spoken(opened, told, now), next_step_at=now + DAY), told=told)
+        return _broken(opened, breach, now, silent_until)
     if incident.calm_since is not None:
-        again = (incident.told_at or now) + DAY
+        again = (incident.told_at or now) + DAY if incident.state is State.OPEN else None
         return Decision(incident=replace(incident, calm_since=None, note=breach.note, next_step_at=again))
-    if incident.state is State.OPEN and incident.told_at is not None and now - incident.told_at >= DAY:
-        told = (Told(Reason.REMINDER, incident.inboxes),)
-        said = replace(_spoken(incident, told, now), note=breach.note, next_step_at=now + DAY)
-        return Decision(incident=said, told=told)
+    if incident.state is State.OPEN and (incident.told_at is None or now - incident.told_at >= DAY):
+        return _broken(incident, breach, now, silent_until)
     return None
 
 
-def _recovered(incident: Incident, now: datetime, *, flapping: bool) -> Decision | None:
+def _broken(incident: Incident, breach: Breach, now: datetime, silent_until: datetime | None) -> Decision | None:
+    """Tells that a source is broken, or still is; while it is silenced nobody is told, and it waits for the end of that."""
+    known = replace(incident, note=breach.note)
+    if silent_until is not None:
+        waits = replace(known, next_step_at=silent_until)
+        return None if waits == incident else Decision(incident=waits)
+    told = (Told(Reason.OPENED if incident.told_at is None else Reason.REMINDER, incident.inboxes),)
+    return Decision(incident=replace(_spoken(known, told, now), next_step_at=now + DAY), told=told)
+
+
+def _recovered(incident: Incident, now: datetime, *, flapping: bool, quiet: bool) -> Decision | None:
     calm_since = incident.calm_since or now
     if flapping and now < calm_since + _MUST_HOLD:
         calm = replace(incident, calm_since=calm_since, next_step_at=calm_since + _MUST_HOLD)
         return None if calm == incident else Decision(incident=calm)
     over = replace(resolved(incident, now), step=incident.step + 1)
-    return Decision(incident=over, told=(Told(Reason.RESOLVED, incident.inboxes),))
+    told = () if quiet or incident.told_at is None else (Told(Reason.RESOLVED, incident.inboxes),)
+    return Decision(incident=over, told=told)
 
 
 def _span(gap: timedelta) -> str:

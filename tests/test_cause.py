@@ -79,6 +79,11 @@ def test_words_of_mentions_are_told_only_as_far_as_detail_goes(detail, shown):
     assert [one["term"] for one in message.data["data"]["cause"]["terms"]] == shown
 
 
+def test_a_name_that_all_write_small_is_told_to_nobody_who_must_not_see_names():
+    message = told(about=incident(mentions=18), detail=Detail.REDACTED, cause=Cause(terms=(Term("schwartz", 12, 0.0),)))
+    assert "schwartz" not in whole(message)
+
+
 def test_the_cause_names_near_duplicates_reach_and_what_is_told_only_here():
     said = dict(causes.sentences(MADE_OF, detail=Detail.NONE, keep=(), timezone=CHICAGO, now=NOW))
     assert said == {
@@ -171,3 +176,9 @@ def test_the_first_mention_chooses_the_playbook():
     other = replace(stored(2), platform="facebook")
     assert "On Google" in told(mentions=[stored(), other]).text
     assert "On Facebook" in told(mentions=[other, stored()]).text
+
+
+def test_nobody_is_sent_to_ask_for_what_is_gone():
+    gone = replace(stored(), gone_at=NOW)
+    assert "On Facebook" in told(mentions=[gone, replace(stored(2), platform="facebook")]).text
+    assert "--asked" not in told(mentions=[gone]).text

@@ -149,7 +149,7 @@ def test_every_mistake_of_the_configuration_is_listed_and_exits_with_78(typed, p
     typed.configure('organisation = "Practice Hospital"\ntimezon = "x"\n[inboxes.risk]\nfoldr = "x"\n')
     required = {"import": ["config.toml", "--source", "reviews"], "silence": ["r", "--for", "1h", "--why", "x"],
                 "resolve": ["1", "--outcome", "other"], "assign": ["1", "Ana"],
-                "hold": ["1", "--why", "x"]}  # fmt: skip
+                "hold": ["1", "--why", "x"], "drill": ["practice-hospital"]}  # fmt: skip
     count = sum(isinstance(one, click.Argument) and one.required for one in LEAVES[path].params)
 
     done = typed(*path, *required.get(path[0], ["1"] * count))

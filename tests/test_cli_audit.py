@@ -41,6 +41,13 @@ def stored(typed, *rows, now=None):
         add(database, *rows, now=now or ago(days=1), source="reviews", platform="file")
 
 
+def test_what_is_said_in_a_drill_is_not_ours(typed):
+    with typed.database() as database:
+        add(database, REVIEW, reply("a3", DISCLOSING), source="drill:1", platform="drill")
+
+    assert (typed("audit").code, typed("audit", "--json").out) == (0, "")
+
+
 def gone(typed, *keys, at=None):
     with typed.database() as database, database.write() as tx:
         mentions.forget(tx, "file", keys, at or ago(hours=1))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 
 import pytest
 
@@ -47,6 +50,7 @@ def test_nothing_is_sent_before_somebody_has_agreed(typed):
         (("nowhere", "--yes"), "is no scenario: write practice-hospital"),
         ((), "which SCENARIO"),
         (("practice-hospital", "--yes", "--out", "report.doc"), "must end with .txt, .json, .csv"),
+        (("practice-hospital", "--yes", "--location", "x" * 201), "more than 200 letters"),
     ],
 )
 def test_what_cannot_be_played_is_refused(typed, words, said):
@@ -74,6 +78,30 @@ def test_a_drill_of_which_nobody_is_told_says_so(typed):
     assert done.out.endswith(", by Ana\n  nobody was told of anything\n")
     assert typed("mentions").out.startswith("no mentions")
     assert typed("drill", "--cancel").err == "no drill goes on\n"
+
+
+def close(typed, number):
+    """Closes the terminal as soon as a drill goes on."""
+    with typed.database() as database:
+        while True:
+            with database.read() as tx:
+                if drills.going(tx) is not None:
+                    break
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_terminal_that_is_closed_ends_a_drill_and_clears_up(typed, number):
+    (typed.folder / "long.toml").write_text(QUIET + QUIET.replace("old", "new").replace("-1d", "+1d"))
+    before = signal.signal(number, signal.default_int_handler)  # what nobody listens for ends the test, not all tests
+    closing = Thread(target=close, args=(typed, number))
+    closing.start()
+    done = typed("drill", "long.toml", "--yes")
+    closing.join()
+    signal.signal(number, before)
+
+    assert (done.code, done.err) == (1, "stopped: the drill is over, and who was told of it is told so\n")
+    assert typed("drills", "--json").row["cancelled"]
 
 
 def test_the_drills_that_were_held_are_listed_with_their_times(typed):

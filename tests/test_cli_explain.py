@@ -121,7 +121,7 @@ def test_programs_get_the_chain_of_a_mention(typed):
 
     row = typed("explain", "mention:1", "--json").row
 
-    (signal,) = [one for one in row["signals"] if one["risk"] == "threat_to_staff"]
+    signal = next(one for one in row["signals"] if one["risk"] == "threat_to_staff")
     assert signal["points_at"] == THREAT[signal["start"] : signal["end"]]
     assert signal["means"].endswith(".")
     assert row["matched_rules"] == [{"rule": "threat_to_staff", "group": "Main campus", "incident": 1}]

@@ -122,6 +122,18 @@ async def test_a_disclosure_is_reminded_of_until_it_is_gone(bench):
     assert await days(bench, 9) == [], "what is gone is corrected"
 
 
+async def test_the_clock_of_a_disclosure_that_comes_back_runs_on(bench):
+    await come(bench, reply(bench))
+    bench.fakes["one"].polls.append([Page(gone=["a1"], cursor={"at": 9})])
+    await poll_due(bench.line)
+    bench.wait(days=24)  # the 26th; the deadline is Wednesday 1 April
+    judge(bench.line)
+    assert first(bench).next_step_at is None, "everybody was called, nobody answered, and it is gone"
+    bench.fakes["one"].polls.append([Page(mentions=[reply(bench)], cursor={"at": 10})])
+    await poll_due(bench.line)
+    assert await days(bench, 6) == ["26 Mar 15", "30 Mar 15", "31 Mar 15"]
+
+
 async def test_after_three_weeks_of_downtime_one_reminder_is_said(bench):
     await come(bench, said(bench.clock, "m1", DEVICE))
     ack(bench.line, 1, by="Ana")

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from connectors.scenario import Scenario
 from monitor.model import DRILL, Incident, Outcome, State
-from monitor.pipeline import drill, judge
+from monitor.pipeline import Line, drill, judge
 from monitor.pipeline.deliver import deliver_all
 from monitor.pipeline.report import numbers
 from monitor.pipeline.work import NotPossible, ack
+from monitor.schema import incidents as incident_table
 from monitor.schema import mentions as table
 from monitor.schema import tallies
 from monitor.store import drills, incidents, mentions, outbox, sources
@@ -30,6 +32,12 @@ HOOK = """webhook = { url = { env = "HOOK_URL" }, secret = { env = "HOOK_SECRET"
 LOUD = """
 [rules.more_than_usual]
 surge = "high"
+inboxes = ["risk"]
+"""
+LOW = """
+[rules.bad]
+stars_below = 3
+level = "info"
 inboxes = ["risk"]
 """
 STEP = timedelta(seconds=15)
@@ -227,6 +235,100 @@ async def test_one_drill_at_a_time_and_a_forgotten_one_is_ended_by_the_daemon(st
     ended = drill.end(line, "", cancelled=True, before=play.clock.now() - day)
     assert ended is not None
     assert ended.cancelled
+
+
+async def test_a_drill_that_was_ended_from_elsewhere_ends_no_other(stage: Making) -> None:
+    play = await stage()
+    line = play.running
+
+    async def begun_anew(_seconds: float) -> None:
+        drill.end(line, "bea", cancelled=True)
+        with line.database.write() as tx:
+            drills.begin(tx, "another", "bea", play.clock.now())
+
+    held = await played(play, pause=begun_anew)
+    assert (held.id, held.cancelled) == (1, True)
+    with line.database.read() as tx:
+        going = drills.going(tx)
+    assert going is not None
+    assert going.id == 2
+
+
+async def test_a_drill_that_is_stopped_while_it_begins_is_ended(stage: Making) -> None:
+    play = await stage()
+    line = play.running
+    loop = asyncio.get_running_loop()
+    now, calls = line.now, [0]
+
+    def stopping() -> datetime:
+        calls[0] += 1
+        if calls[0] == 2:  # the first is the look whether it can be read
+            loop.call_soon_threadsafe(task.cancel)
+        return now()
+
+    line.now = stopping
+    task = asyncio.ensure_future(played(play))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    with line.database.read() as tx:
+        assert drills.going(tx) is None
+
+
+async def test_who_was_told_of_many_at_once_was_told(stage: Making) -> None:
+    play = await stage(SMALL + "at_most = 1\n", LOW)
+    line = play.running
+
+    async def pause(_seconds: float) -> None:
+        play.clock.advance(timedelta(minutes=2))
+        judge(line)
+        await deliver_all(line)
+
+    held = await played(play, (THREAT, "Not good."), pause=pause, patience=timedelta(minutes=90))
+    assert [letter["X-Wellheard-Reason"] for letter in play.mailbox.mails()][:2] == ["opened", "withheld"]
+    assert {one.risk for one in held.told} == {"threat_to_staff", "bad"}
+    assert all(one.told_at is not None for one in held.told)
+
+
+async def test_a_clock_that_was_put_back_leaves_nothing_of_a_drill_open(stage: Making) -> None:
+    play = await stage()
+    line = play.running
+
+    async def pause(_seconds: float) -> None:
+        play.clock.advance(STEP)
+        judge(line)
+        if stories(play):
+            with line.database.write() as tx:
+                tx.execute(update(incident_table).values(opened_at=START - timedelta(days=1)))
+
+    await played(play, pause=pause, patience=timedelta(seconds=30))
+    assert [one.outcome for one in stories(play)] == [Outcome.DRILL]
+
+
+async def test_a_page_that_is_stored_while_a_drill_is_ended_goes_with_it(stage: Making) -> None:
+    play = await stage()
+    line = play.running
+    if line.database.sqlite:
+        pytest.skip("there is one writer only")
+    ending = Thread(target=lambda: drill.end(line, "bea", cancelled=True))
+
+    def meanwhile(point: str) -> None:
+        if point == "before_commit" and ending.ident is None:
+            ending.start()
+            while ending.is_alive() and not waited_for(line):
+                pass
+
+    line.reach = meanwhile
+    held = await played(play)
+    ending.join()
+    assert held.cancelled
+    with line.database.read() as tx:
+        assert tx.execute(select(table.c.id)).all() == []
+
+
+def waited_for(line: Line) -> bool:
+    """Whether anybody waits for what another transaction holds."""
+    with line.database.read() as tx:
+        return tx.exec_driver_sql("SELECT 1 FROM pg_locks WHERE NOT granted").first() is not None
 
 
 async def test_without_a_daemon_a_drill_says_so(stage: Making) -> None:

@@ -408,6 +408,32 @@ async def test_unanswered_reviews_are_told_when_their_time_is_over(making: Makin
     assert (incident.rule, incident.mentions) == ("unanswered", 1)
 
 
+async def test_what_needs_no_answer_never_stands_before_what_does(making: Making, clock: Clock) -> None:
+    config = (
+        CONFIG + '[rules.unanswered]\nrisk = "x"\nunanswered_for = "48h"\nlevel = "warning"\ninboxes = ["marketing"]\n'
+    )
+    config = config.replace('risk = "x"', 'risk = "threat_to_staff"')
+    kind = [said(clock, f"k{n}", KIND_WORDS) for n in range(1001)]
+    bench = await watching(making, [Page(mentions=[*kind, said(clock, "t", THREAT)], cursor={"n": 0})], config=config)
+    await turn(bench)
+    bench.wait(hours=49)
+    await turn(bench)
+    assert [one.mentions for one in all_incidents(bench) if one.rule == "unanswered"] == [1]
+
+
+async def test_the_end_of_a_silence_before_its_time_is_its_end(making: Making, clock: Clock) -> None:
+    complaints = [said(clock, str(n), "I will sue them.") for n in range(2)]
+    bench = await watching(making, [Page(mentions=complaints, cursor={"n": 0})])
+    rule = "legal_regulatory_threat"
+    key = silence(bench.line, rule, None, until=clock.now() + timedelta(hours=9), why="known")
+    await turn(bench)
+    assert [one.told_at for one in all_incidents(bench) if one.rule == rule] == [None]
+    bench.wait(minutes=15)
+    unsilence(bench.line, key)
+    await turn(bench)
+    assert [one.told_at for one in all_incidents(bench) if one.rule == rule] == [clock.now()]
+
+
 async def test_a_restart_with_unchanged_conditions_says_nothing_new(making: Making, clock: Clock) -> None:
     bench = await watching(making, [Page(mentions=[said(clock, "1", THREAT)], cursor={"at": 1})])
     await turn(bench)

@@ -12,6 +12,7 @@ from contextlib import ExitStack, suppress
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from monitor.pipeline.work import replay
 from monitor.store import Database, StoreError, incidents, log, mentions, outbox, sources
 from tests.clock import START, Clock
 from tests.configured import ROOT
+from tests.line import Fake
 from tests.stage import SMALL, THREAT, Making, Stage, push, said, staging, want
 from tests.store import found, fresh, threat
 
@@ -54,6 +56,38 @@ def database(database_url: str) -> Iterator[Database]:
 def rows(play: Stage, state: str | None = None) -> list[Notification]:
     with play.running.database.read() as tx:
         return outbox.listed(tx, state)
+
+
+# 5: nothing waits behind what it has nothing to do with
+
+
+async def test_what_is_to_be_told_does_not_wait_behind_all_that_is_to_be_stored(stage: Making) -> None:
+    play = await stage(SMALL, "".join(f'[sources.more-{n}]\nconnector = "fake"\nevery = "1m"\n' for n in range(8)))
+    line = play.running
+    order: list[str] = []
+    all_read, go = asyncio.Event(), Event()
+
+    def reach(point: str) -> None:
+        if point == "after_fetch":
+            order.append("read")
+            if order.count("read") == 9:
+                all_read.set()
+        elif point == "before_insert":
+            assert go.wait(60)
+        elif point == "after_commit":
+            order.append("stored")
+
+    line.reach = reach
+    line.connectors = lambda name: Fake([Page(mentions=[said(name, "Fine.", START)], cursor={"at": 1})])
+    play.clock.advance(timedelta(minutes=2))
+    polls = asyncio.create_task(poll_due(line))
+    await all_read.wait()
+    told = asyncio.create_task(line.run(order.append, "told"))
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(polls, told)
+    assert order.count("stored") == 9
+    assert order.index("told") <= 9 + 3  # behind those in hand, and no others
 
 
 # 3: what is told is born with its reason

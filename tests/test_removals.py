@@ -159,6 +159,7 @@ async def test_many_mentions_are_asked_for_one_by_one(bench):
     with pytest.raises(NotPossible, match=r"more than 20 mentions; name the one, such as mention:\d+$"):
         ask(bench.line, incident=1, ground="", by="Ana")
     assert len(ask(bench.line, mention=3, ground="", by="Ana")) == 1
+    assert [one.mention_id for one in known(bench.line, incident=1)] == [3], "what was asked is shown, however many"
 
 
 async def test_a_mention_in_no_incident_is_followed_too_and_goes_with_its_retention(bench):

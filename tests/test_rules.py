@@ -164,6 +164,14 @@ def test_a_mention_counts_for_the_group_its_labels_name(
     assert rules.group(rule, stored(labels=labels)) == group
 
 
+def test_a_very_long_group_is_cut_to_what_the_columns_take_and_stays_its_own():
+    rule = replace(RULE, group_by=("location",))
+    first, second = (rules.group(rule, stored(labels={"location": "x" * 500 + end})) for end in "ab")
+    assert first != second
+    assert len(first) == len(second) == 300
+    assert rules.group(rule, stored(labels={"location": "x" * 300})) == "x" * 300
+
+
 @pytest.mark.parametrize(
     ("score", "level"),
     [(0, Level.INFO), (5.9, Level.INFO), (6, Level.WARNING), (14.9, Level.WARNING), (15, Level.URGENT),
@@ -460,3 +468,28 @@ def test_a_failing_source_is_told_once_then_daily_and_its_recovery_once() -> Non
     daily = [(24 * day, Reason.REMINDER) for day in range(1, 8)]
     assert said == [(0, Reason.OPENED), *daily, (7 * 24 + 1, Reason.RESOLVED)]
     assert decide_source(rule, None, None, NOW) is None
+
+
+def test_a_failing_source_that_is_silenced_is_told_when_the_silence_ends_and_not_before() -> None:
+    rule = rules.source_rules(("marketing",))[rules.SOURCE_FAILING]
+    breach, end = Breach(rules.SOURCE_FAILING, "why"), NOW + 3 * HOUR
+    first = decide_source(rule, None, breach, NOW, silent_until=end)
+    assert first is not None
+    assert (first.told, first.incident.told_at, first.incident.next_step_at) == ((), None, end)
+    assert decide_source(rule, first.incident, breach, NOW + HOUR, silent_until=end) is None
+    later = decide_source(rule, first.incident, breach, end)
+    assert later is not None
+    assert [told.reason for told in later.told] == [Reason.OPENED]
+    due = decide_source(rule, later.incident, breach, end + DAY, silent_until=end + 2 * DAY)
+    assert due is not None
+    assert (due.told, due.incident.next_step_at) == ((), end + 2 * DAY)
+    over = decide_source(rule, first.incident, None, end)
+    assert over is not None
+    assert (over.told, over.incident.state) == ((), State.RESOLVED), "nobody heard that it began"
+
+
+def test_a_source_that_somebody_has_and_that_breaks_down_again_waits_for_nothing() -> None:
+    there = opened(state=State.ACKED, told_at=NOW - 2 * DAY, calm_since=NOW - HOUR)
+    again = decide_source(Rule(name="source_failing", inboxes=()), there, Breach("source_failing", "no"), NOW)
+    assert again is not None
+    assert (again.incident.calm_since, again.incident.next_step_at) == (None, None)

@@ -17,7 +17,7 @@ from psycopg.pq import ConnStatus
 from sqlalchemy import Connection, inspect, text
 
 from monitor import audit
-from monitor.model import Kind, Outcome, State, Step
+from monitor.model import Kind, Outcome, Rule, State, Step
 from monitor.schema import metadata
 from monitor.store import Busy, Database, StoreError, incidents, log, mentions, outbox, sources
 from monitor.store.incidents import Match
@@ -146,11 +146,11 @@ def test_unanswered_mentions_are_those_of_others_that_nobody_of_ours_answered(da
     add(database, fresh(said("reply", kind=Kind.COMMENT, ours=True, parent_id="answered")))
     with database.write() as tx:
         window = {"since": NOW - DAY, "until": NOW + DAY, "limit": 10}
-        left = mentions.unanswered(tx, "r", kinds=(), **window)
+        left = mentions.unanswered(tx, Rule(name="r", inboxes=()), **window)
         assert keys(left) == ["open"]
-        assert mentions.unanswered(tx, "r", kinds=[Kind.POST], **window) == []
+        assert mentions.unanswered(tx, Rule(name="r", inboxes=(), kinds=frozenset({Kind.POST})), **window) == []
         incidents.match(tx, [match(left[0].id, rule="r")])
-        assert mentions.unanswered(tx, "r", kinds=(), **window) == []
+        assert mentions.unanswered(tx, Rule(name="r", inboxes=()), **window) == []
 
 
 def test_replies_that_came_before_their_parent_are_found(database: Database) -> None:
@@ -274,8 +274,8 @@ def test_silences_end_by_time_or_by_hand(database: Database) -> None:
         key = incidents.silence(tx, "r", None, now=NOW, until=NOW + DAY, why="planned")
         assert [one.why for one in incidents.silenced(tx, NOW)] == ["planned"]
         assert incidents.silenced(tx, NOW + DAY) == []
-        assert incidents.unsilence(tx, key)
-        assert not incidents.unsilence(tx, key)
+        assert incidents.unsilence(tx, key, NOW)
+        assert not incidents.unsilence(tx, key, NOW)
 
 
 # -- outbox

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from monitor.model import Kind
+from monitor.model import Kind, Rule
 from monitor.store import Database, holds, incidents, mentions, outbox, removals, sources, tallies
 from monitor.store.mentions import Ends
+from monitor.store.tallies import Amount, Counted
 from tests.store import NOW
 
+REVIEWS = Rule(name="r", inboxes=(), kinds=frozenset({Kind.REVIEW}), stars_below=3)
 ENDS = Ends(mentions=NOW, own_replies=NOW, terms={}, refresh={})
 
 QUESTIONS: dict[str, tuple[Callable[[Connection], object], str]] = {
@@ -36,7 +38,7 @@ QUESTIONS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "the week": (lambda tx: list(mentions.listed(tx, since=NOW)), "ix_mentions_first_seen_at"),
     "the week's risks": (lambda tx: list(mentions.listed(tx, since=NOW, risk="x")), "ix_mentions_risky"),
     "what nobody answered": (
-        lambda tx: mentions.unanswered(tx, "r", kinds=[Kind.REVIEW], since=NOW, until=NOW, limit=9),
+        lambda tx: mentions.unanswered(tx, REVIEWS, since=NOW, until=NOW, limit=9),
         "ix_mentions_first_seen_at",
     ),
     "the open incident of a group": (lambda tx: incidents.unresolved(tx, "r", "g"), "uq_incidents_unresolved"),
@@ -48,6 +50,15 @@ QUESTIONS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "how far a rule is counted": (lambda tx: tallies.progress(tx, "r"), "sqlite_autoindex_counted"),
     "where the count of the past begins": (lambda tx: mentions.newest(tx, before=NOW), "ix_mentions_first_seen_at"),
     "what joined an incident already": (lambda tx: incidents.joined(tx, 1, "r", [1, 2]), "matches"),
+    "what is part of an incident that is over": (lambda tx: incidents.over(tx, [1, 2]), "ix_matches_mention"),
+    "what is counted of an hour": (
+        lambda tx: tallies.correct(tx, {Counted("r", "g", NOW, "s"): Amount(0, 1.0)}),
+        "sqlite_autoindex_tallies",
+    ),
+    "what was said before in a source that is seldom heard": (
+        lambda tx: mentions.lately(tx, ["s"], NOW, until=NOW, among=9, limit=9),
+        "ix_mentions_first_seen_at",
+    ),
     "when a source failed": (lambda tx: incidents.spans(tx, "r", ["g"], NOW), "ix_incidents_opened_at"),
     "since when a group is counted": (lambda tx: tallies.first(tx, "r", "g"), "sqlite_autoindex_tallies"),
     "what a surge has counted": (lambda tx: tallies.uncounted(tx, "r", [1, 2]), "matches"),

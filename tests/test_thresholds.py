@@ -95,6 +95,24 @@ async def test_what_takes_off_after_it_was_told_is_told_once_for_each_step(makin
     assert incident.note.startswith("one of its mentions has come to 10,000 reactions")
 
 
+@pytest.mark.parametrize(("outcome", "count"), [(Outcome.RESPONDED, 2), (Outcome.FALSE_ALARM, 1)])
+async def test_what_takes_off_after_the_end_is_a_new_incident_unless_it_was_a_false_alarm(
+    making: Making, clock: Clock, outcome: Outcome, count: int
+) -> None:
+    bench = making("")
+    await turn(bench, wait=HOUR)
+    at = clock.now()
+    await turn(bench, said("t", at, THREAT, engagement=3), wait=HOUR)
+    resolve(bench.line, of(bench, "threat_to_staff")[0].id, outcome)
+    for likes in (90, 5_000, 900, 5_000):
+        await turn(bench, said("t", at, THREAT, engagement=likes), wait=HOUR)
+    found = sorted(of(bench, "threat_to_staff"), key=lambda one: one.id)
+    assert [one.state for one in found] == [State.RESOLVED, State.OPEN][:count]
+    assert found[-1].mentions == 1
+    told = [one.reason.value for one in bench.channel.taken if one.incident_id == found[-1].id and one.inbox == "risk"]
+    assert told.count("opened") == 1
+
+
 async def test_what_was_too_light_to_be_told_and_takes_off_opens_an_incident(making: Making, clock: Clock) -> None:
     bench = making("\n[appetite]\nnotify = 15\nurgent = 20\n")
     await turn(bench, wait=HOUR)
@@ -175,6 +193,32 @@ async def month(bench: Bench) -> None:
     await turn(bench, wait=30 * DAY)
     some = [said(f"old{n}", bench.clock.now() - n * 2 * DAY) for n in range(1, 15)]
     await turn(bench, *some, wait=HOUR)
+
+
+@pytest.mark.parametrize("before", ["", SLUMP], ids=["counted from the store", "counted as they came"])
+async def test_a_review_that_is_rated_anew_counts_once_and_as_what_it_says_now(
+    making: Making, clock: Clock, before: str
+) -> None:
+    bench = making(before)
+    at = clock.now() - 60 * DAY
+    await turn(bench, review("past", at, 5), review("worse", at, 5), wait=2 * HOUR)  # history
+    late = clock.now()
+    await turn(bench, review("better", late, 1), review("same", late, 3), wait=HOUR)
+    bench = making(SLUMP)
+    await turn(bench, wait=HOUR)
+    name = rules.counted_as(bench.line.rules["slump"])
+
+    def counted() -> tuple[int, float]:
+        with bench.database.read() as tx:
+            return tallies.by_source(tx, name, "Main campus", clock.now() - 400 * DAY)["one"]
+
+    assert counted() == (4, 1.5)
+    edits = review("past", at, 5, "Still."), review("worse", at, 1), review("better", late, 5)
+    for _ in range(2):
+        await turn(bench, *edits, wait=HOUR)
+        assert counted() == (4, 1.5)  # one has lost all that another has won
+    await turn(bench, review("better", late, 2), wait=HOUR)
+    assert counted() == (4, 2.25)
 
 
 async def test_a_new_rule_on_a_surge_works_at_once(making: Making, clock: Clock) -> None:

@@ -18,7 +18,7 @@ from monitor.assess import Assessor
 from monitor.assess.lexicon import GUARD
 from monitor.model import Kind, Mention
 
-FILES = {"in view of the rules": "phrases.txt", "unseen": "unseen.txt"}
+FILES = {"in view of the rules": "phrases.txt", "unseen": "unseen.txt", "unseen, by another": "unseen2.txt"}
 """What is read, beside this module, and what the tables are called."""
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -59,18 +59,24 @@ def tables(assessor: Assessor, said: Iterable[Phrase]) -> list[Row]:
     """A row for each class. The guard has none: its rules silence others and show nothing."""
     found: dict[str, dict[bool, list[float]]] = {}
     for one in said:
-        if one.risk != GUARD:
-            found.setdefault(one.risk, {True: [], False: []})[one.true].append(_score(assessor, one))
+        if one.risk not in (GUARD, "none"):
+            found.setdefault(one.risk, {True: [], False: []})[one.true].append(score(assessor, one))
     return [
         Row(risk, len(by[True]), _share(by[True], 0), _share(by[True], 6), len(by[False]), _share(by[False], 0))
         for risk, by in found.items()
     ]
 
 
-def _score(assessor: Assessor, one: Phrase) -> float:
+def score(assessor: Assessor, one: Phrase) -> float:
     """The worst signal of the sentence's class, -1 without one."""
+    signals = assessor.assess(mention(one), _REVIEW if one.role == "owner_reply" else None).signals
+    return max((signal.score for signal in signals if signal.risk == one.risk), default=-1)
+
+
+def mention(one: Phrase) -> Mention:
+    """The sentence as somebody said it."""
     ours, reply = one.role != "public", one.role == "owner_reply"
-    mention = Mention(
+    return Mention(
         external_id="m",
         kind=Kind.COMMENT if reply else Kind.POST,
         text=one.text,
@@ -78,8 +84,6 @@ def _score(assessor: Assessor, one: Phrase) -> float:
         parent_id="r" if reply else None,
         published_at=_AT,
     )
-    signals = assessor.assess(mention, _REVIEW if reply else None).signals
-    return max((signal.score for signal in signals if signal.risk == one.risk), default=-1)
 
 
 def _share(scores: list[float], least: float) -> float:

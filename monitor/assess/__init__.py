@@ -7,6 +7,7 @@ from hashlib import blake2b
 from importlib.metadata import version
 
 from monitor.assess import opinion
+from monitor.assess.hunch import hunches
 from monitor.assess.lexicon import RISKS, lexicon
 from monitor.assess.opinion import Opinion
 from monitor.assess.reading import Reading
@@ -15,7 +16,7 @@ from monitor.assess.vader import emoji_in
 from monitor.model import Assessment, Mention
 from monitor.voice import Voice
 
-_VERSION = 3
+_VERSION = 4
 """Of the code in this package: raised when it judges otherwise, so that what is stored can be assessed again."""
 
 
@@ -81,6 +82,13 @@ class Assessor:
         return opinion.opinion(said) if said.language(mention.lang) == "en" else None
 
 
+def carriers(mention: Mention, rule: str) -> list[tuple[str, float]]:
+    """The words by which a mention reads like what a rule is about, the heaviest first, each with its share of all that was
+    weighed, below 0 where it spoke against; none for a rule that looks for words of its own."""
+    model = hunches()
+    return model.shares(_read(mention)[0], rule) if rule in model.bars else []
+
+
 def _read(mention: Mention) -> tuple[Reading, Reading]:
     """Text and title as one, and what of them has the sentiment. A title that only begins the text is not read again."""
     text, title = mention.text, mention.title
@@ -105,4 +113,4 @@ def _mood(stars: float | None, sentiment: float | None) -> float:
     return sentiment or 0.0
 
 
-__all__ = ["RISKS", "Assessor", "Opinion"]
+__all__ = ["RISKS", "Assessor", "Opinion", "carriers"]

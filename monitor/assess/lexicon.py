@@ -41,7 +41,7 @@ RISKS = (
 GUARD = "guard_staff_labor_speech"
 """Not a risk: what staff say about their work is theirs to say. Its rules silence others."""
 
-SHAPES = ("phone", "email", "identifier", "self_named", "addressed_name", "theme")
+SHAPES = ("phone", "email", "identifier", "self_named", "addressed_name", "theme", "hunch")
 """What is recognised by its form and not by words; a rule finds it as `<phone>`. See shapes.py."""
 
 _ROLES = ("public", "owner", "owner_reply", "owner_post")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 
+from monitor.assess.hunch import hunches
 from monitor.assess.lexicon import GUARD, Condition, Lexicon, LexiconRule
 from monitor.assess.phrases import END, Index, Lists
 from monitor.assess.reading import Reading, Span
@@ -61,6 +62,8 @@ class Signals:
         if themes:
             for number in rules.themed:
                 hits.setdefault(number, []).extend(sorted(themes.values()))
+        for number, span in rules.suspected(read):
+            hits.setdefault(number, []).append(span)
         signals = self._judged(rules, hits, _Scene(read, self._lists), parent, mood) if hits else ()
         return signals, tuple([self._themes[k] for k in sorted(themes)])
 
@@ -80,10 +83,11 @@ class Signals:
                 signals.append((rule, signal))
         if not signals:
             return ()
+        signals = _unsuspected(signals)
         if any(rule.risk == GUARD for rule, _ in signals):
             signals = [(rule, signal) for rule, signal in signals if rule.despite_guard]
         found = sorted((signal for _, signal in signals), key=lambda s: (-s.score, s.start, s.rule))
-        if len(found) > 1 and found[0].score >= _TOLD:
+        if len(found) > 1 and found[0].score >= _TOLD and ".hunch" not in found[0].rule:
             # An ordinary complaint beside it says nothing more; an allegation of fraud does.
             found = [signal for signal in found if signal.risk != _COMPLAINT or signal.impact > 1]
         return tuple(found)
@@ -159,6 +163,9 @@ class Signals:
         return rule.likelihood if new else rule.repeated
 
 
+_UNSHAPED = ("<theme>", "<hunch>")
+"""What is found neither by a phrase nor by its form."""
+
 _ANGRY = -0.2
 _COMPLAINT = "brand_service_complaint"
 _TOLD = 6
@@ -179,6 +186,18 @@ def _role(mention: Mention) -> str:
     if not mention.ours:
         return "public"
     return "owner_reply" if mention.kind is Kind.COMMENT else "owner_post"
+
+
+def _unsuspected(signals: list[tuple[LexiconRule, Signal]]) -> list[tuple[LexiconRule, Signal]]:
+    """Without hunches where rules know better: of a class that a rule has graded, and beside one that is told."""
+    ruled = [(rule.risk, signal.score) for rule, signal in signals if "<hunch>" not in rule.find]
+    if not ruled or len(ruled) == len(signals):
+        return signals
+    known = {risk for risk, _ in ruled}
+    told = any(score >= _TOLD for _, score in ruled)
+    return [
+        (rule, signal) for rule, signal in signals if "<hunch>" not in rule.find or not (told or rule.risk in known)
+    ]
 
 
 class _Lists:
@@ -212,10 +231,17 @@ class _RuleSet:
         self.rules = rules
         found = [(phrase, number) for number, rule in enumerate(rules) for phrase in rule.find]
         self.themed = [number for phrase, number in found if phrase == "<theme>"]
-        self.shapes = [(n, phrase[1:-1]) for phrase, n in found if phrase.startswith("<") and phrase != "<theme>"]
+        self.shapes = [(n, phrase[1:-1]) for phrase, n in found if phrase.startswith("<") and phrase not in _UNSHAPED]
+        self._suspects = {rules[number].id: number for phrase, number in found if phrase == "<hunch>"}
+        self._hunches = hunches().of(self._suspects)
         phrases = [(phrase, number) for phrase, number in found if not phrase.startswith("<")]
         phrases += [(phrase, -1 - k) for k, name in enumerate(lexicon.themes) for phrase in lexicon.themes[name]]
         self._index = Index(phrases, lists.phrases, lexicon.common)
+
+    def suspected(self, read: Reading) -> Sequence[tuple[int, Span]]:
+        """The hunches about a short text: each with the sentence that carries most of it."""
+        found = self._hunches.find(read)
+        return [(self._suspects[rule], span) for rule, span in found] if found else ()
 
     def hits(self, words: Sequence[str]) -> tuple[dict[int, Span], dict[int, list[Span]]]:
         """The first find of each theme, and the finds of each rule."""

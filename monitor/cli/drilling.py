@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
@@ -31,6 +32,8 @@ from monitor.store.drills import Drill, Told
 
 _HEAD = ("drill", "scenario", "started_at", "inbox", "incident", "risk", "told_at", "acknowledged_at", "seconds")
 _OUT = (".txt", ".json", ".csv")
+_LONGEST = 200
+"""Letters of a place: the group of an incident has room for so many, and the daemon must not stumble over a drill."""
 
 
 @command("drill")
@@ -56,16 +59,18 @@ def drill(
     cancel: bool,
     by: str,
 ) -> int:
-    """Play a scenario through the running line and measure how long people take to acknowledge.
+    """Rehearse: play a scenario, and measure who answers when.
 
-    SCENARIO is the name of one that is shipped, or a .toml file. Real messages are sent, marked DRILL; it counts in no
-    number. Ctrl-C ends it and clears up."""
+    It goes through the running line, up to the acknowledgement. SCENARIO is the name of one that is shipped, or a .toml
+    file. Real messages are sent, marked DRILL; it counts in no number. Ctrl-C ends it and clears up."""
     if cancel:
         return _cancel(asked, by)
     if scenario is None:
         raise click.UsageError("which SCENARIO? Write practice-hospital, or the path of a .toml file")
     if out is not None and out.suffix not in _OUT:
         raise click.UsageError(f"--out {out.name}: its name must end with {', '.join(_OUT)}")
+    if location is not None and len(location) > _LONGEST:
+        raise click.UsageError(f"--location: no place has a name of more than {_LONGEST} letters")
     config = asked.config()
     played = _scenario(scenario, speed)
     if not yes:
@@ -75,6 +80,8 @@ def drill(
         held = asyncio.run(_hold(config, played, Path(scenario).stem, labels=labels, by=by, patience=wait))
     except PollError as error:
         raise NotPossible(str(error)) from None
+    except asyncio.CancelledError:
+        raise NotPossible("stopped: the drill is over, and who was told of it is told so") from None
     _report(asked, held, out)
     return DONE if held.told and all(one.acked_at for one in held.told) else FAILED
 
@@ -101,6 +108,9 @@ def _sure(config: Config) -> None:
 
 
 async def _hold(config: Config, played: Scenario, name: str, **how: Any) -> Drill:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a terminal that is closed ends it as Ctrl-C does, and clears up
+        loop.add_signal_handler(number, task.cancel if task else loop.stop)
     async with online(config) as (line, _client):
         return await drills_of.play(line, played, name, **how, pause=asyncio.sleep, seen=_Shown())
 

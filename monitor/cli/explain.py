@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from monitor import reach
+from monitor.assess import carriers
 from monitor.audit import Link
 from monitor.cli import shapes, timeline
 from monitor.cli.find import on_one_line
@@ -272,8 +273,10 @@ def _heaviest(one: Stored) -> list[str]:
 def _show_signal(screen: Screen, one: Stored, found: Signal) -> None:
     rated = f"{found.score:.1f} of 25 (impact {found.impact} of 5, likelihood {found.likelihood:.0%})"
     screen.facts([("shows", f"{found.risk}, {rated}")], indent=6)
+    carried = ", ".join(f"{word} {share:+.0%}" for word, share in carriers(one.mention, found.rule)[:_CARRIERS])
     screen.facts([("by rule", found.rule), ("which", means(found.rule)),
-                  ("at", f'{found.field} {found.start}-{found.end}: "{points_at(one, found)[:200]}"')], indent=8)  # fmt: skip
+                  ("at", f'{found.field} {found.start}-{found.end}: "{points_at(one, found)[:200]}"'),
+                  ("carried by", carried or None)], indent=8)  # fmt: skip
 
 
 def _timeline(screen: Screen, links: Sequence[Link]) -> None:

@@ -96,7 +96,7 @@ class Story:
 
     def playbook(self, one: Incident) -> Playbook | None:
         """What to do about an incident where its weightiest mention stands."""
-        return playbook(one, self.mentions(one, 1))
+        return playbook(one, self.mentions(one, 5))
 
     def cause(self, one: Incident) -> Cause | None:
         """What an incident of many mentions is made of."""

@@ -65,12 +65,13 @@ def data(cause: Cause | None, *, detail: Detail, keep: Sequence[str]) -> dict[st
 
 
 def _told(cause: Cause, detail: Detail, keep: Sequence[str]) -> list[tuple[str, Term]]:
-    """The terms that may be told: words of mentions, and so none where `detail` is none, and no name where it is redacted."""
+    """The terms that may be told: words of mentions, and so none where `detail` is none, and no name where it is redacted. A
+    word alone shows less than a sentence: what would be masked after a title, as a name written small is, is not told."""
     if detail is Detail.NONE:
         return []
     words = [(cut(line(one.word), _LONGEST), one) for one in cause.terms]
     return [
-        (word, one) for word, one in words if detail is Detail.FULL or word in redacted(f"it was {word} again", keep)
+        (word, one) for word, one in words if detail is Detail.FULL or word in redacted(f"it was dr {word} again", keep)
     ]
 
 

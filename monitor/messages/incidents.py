@@ -63,7 +63,7 @@ def incident(
     page = _page(incident, reason, said, organisation=organisation, timezone=timezone, now=now, inbox=inbox)
     keep = (organisation, *ours)
     shown = [telling.told(one, detail=detail, keep=keep, timezone=timezone, now=now) for one in mentions[:_SHOWN]]
-    book = playbook(incident, mentions[:1])
+    book = playbook(incident, mentions)
     over = reason is Reason.RESOLVED
     made_of = [] if over else causes.sentences(cause, detail=detail, keep=keep, timezone=timezone, now=now)
     text, html = rendered(
@@ -193,7 +193,9 @@ def _said_of_deadline(incident: Incident, awaited: Sequence[Removal], timezone: 
 
 
 def playbook(incident: Incident, top: Sequence[Stored]) -> Playbook | None:
-    """What to do about it where its weightiest mention stands; None where there is nothing to be done."""
+    """What to do about it where the weightiest of its `top` mentions that is still up stands; None where there is nothing to
+    be done."""
+    top = [one for one in top if one.gone_at is None]
     if incident.rule in SOURCE_RULES or incident.state is State.RESOLVED or not top:
         return None
     found = playbooks.playbook(top[0].platform, incident.risk, ours=top[0].mention.ours)

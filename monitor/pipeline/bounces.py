@@ -15,13 +15,16 @@ from monitor.store import Transaction, log, outbox
 
 _NOBODY = re.compile(r"5\.1\.(?:0|1|2|3|6|10)|5\.2\.1")
 """The address does not exist or is switched off (RFC 3463): not one that is full, nor a server that does not like us."""
+_OURS = re.compile(r"[0-9a-f]{32}")
+"""What our ids look like. Anybody writes what he likes into a mailbox: signs that no database takes, too."""
 
 
 def bounced(line: Line, tx: Transaction, found: Iterable[Bounce], now: datetime) -> None:
     """Takes a bounce for what it is about: the message was not delivered, and an address that does not exist is written to
     no more. Only one that names a message of ours counts: its id is known to nobody but those who carried it."""
     for one in found:
-        ours = outbox.one(tx, one.message_id.partition("@")[0])
+        key = one.message_id.partition("@")[0]
+        ours = outbox.one(tx, key) if _OURS.fullmatch(key) else None
         if ours is not None and ours.channel == "email":
             _came_back(line, tx, ours, one, now)
 

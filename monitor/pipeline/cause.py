@@ -13,7 +13,8 @@ from monitor.store import Transaction, incidents, mentions
 
 _MEMBERS, _BEFORE = 500, 500
 """So many of its weightiest mentions speak for an incident, and so many before them for its group."""
-_PAST = timedelta(days=28)
+_PAST, _AMONG = timedelta(days=28), 20_000
+"""So far back it is looked, and among so many mentions of all sources: the judge waits for it."""
 _GROUPS = 3
 
 
@@ -44,7 +45,7 @@ def _past(tx: Transaction, members: Sequence[Stored]) -> list[str]:
     """What was said in the same sources and places before the first of these."""
     first = min(one.first_seen_at for one in members)
     names, places = sorted({one.source for one in members}), {one.labels.get("location") for one in members}
-    before = mentions.lately(tx, names, first - _PAST, until=first, limit=_BEFORE)
+    before = mentions.lately(tx, names, first - _PAST, until=first, among=_AMONG, limit=_BEFORE)
     return [_said(one) for one in before if one.labels.get("location") in places]
 
 

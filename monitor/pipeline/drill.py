@@ -18,7 +18,7 @@ from monitor.pipeline.line import Line
 from monitor.pipeline.poll import LEASE
 from monitor.pipeline.work import NotPossible
 from monitor.rules import Told
-from monitor.store import Transaction, drills, incidents, log, mentions, sources
+from monitor.store import Transaction, drills, holds, incidents, log, mentions, sources
 from monitor.store.drills import Drill
 from monitor.store.sources import Superseded
 
@@ -84,14 +84,16 @@ async def play(
     PollError for a scenario that cannot be read."""
     async for _ in scenario.poll({}, line.now()):
         break  # one that cannot be read is no drill
-    going = _Going(line, await line.run(_begin, line, name, by), pause, seen)
+    begun: list[Drill] = []  # whoever is stopped while it begins has begun it all the same
     done = False
     try:
+        await line.run(lambda: begun.append(_begin(line, name, by)))
+        going = _Going(line, begun[0], pause, seen)
         await _say(going, scenario, labels)
         done = await _wait(going, patience)
     finally:
-        over = await line.run(lambda: end(line, by, cancelled=not done))
-    return await line.run(_again, line, going.drill) if over is None else over
+        over = await line.run(lambda: end(line, by, cancelled=not done, only=begun[0])) if begun else None
+    return await line.run(_again, line, begun[0]) if over is None else over
 
 
 def _begin(line: Line, name: str, by: str) -> Drill:
@@ -172,19 +174,23 @@ def _state(line: Line, name: str) -> SourceState | None:
         return sources.one(tx, name)
 
 
-def end(line: Line, by: str, *, cancelled: bool, before: datetime | None = None) -> Drill | None:
+def end(
+    line: Line, by: str, *, cancelled: bool, before: datetime | None = None, only: Drill | None = None
+) -> Drill | None:
     """Ends the drill that goes on and clears up after it: its incidents are resolved and those who were told are told so,
-    what was not sent yet is not sent, and what it said is deleted. None where none goes on, or it began after `before`."""
+    what was not sent yet is not sent, and what it said is deleted. None where none goes on, it began after `before`, or it
+    is another than `only`."""
     now = line.now()
     with line.database.write() as tx:
         incidents.one_judge(tx)
         drill = drills.going(tx)
-        if drill is None or (before is not None and drill.started_at > before):
+        if drill is None or (before is not None and drill.started_at > before) or (only and only.id != drill.id):
             return None
         told = drills.told(tx, drill)
         drills.hush(tx)
+        holds.removing(tx)
+        sources.remove(tx, drill.source)  # first: a page that is being stored is waited for, or finds no source
         mentions.delete(tx, mentions.of_source(tx, drill.source))
-        sources.remove(tx, drill.source)
         for one in drills.opened(tx, drill):
             if one.state is not State.RESOLVED:
                 _resolve(line, tx, one, now)

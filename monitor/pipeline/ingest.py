@@ -15,7 +15,7 @@ from monitor.pipeline import terms
 from monitor.pipeline.bounces import bounced
 from monitor.pipeline.likeness import profiled
 from monitor.pipeline.line import Line
-from monitor.pipeline.stand import remember
+from monitor.pipeline.stand import recount, remember
 from monitor.reach import by_reactions
 from monitor.rules import MUST_GO
 from monitor.store import Transaction, incidents, log, mentions, rechecks, removals, sources
@@ -65,6 +65,7 @@ def ingest(line: Line, source: Source, state: SourceState, page: Page, *, lease_
         line.reach("before_insert")
         mentions.add(tx, state.platform, source.name, found.new, now, limited=limited)
         remember(line, tx, state.platform, source.name, found.new)
+        recount(line, tx, {old.id: fresh for old, fresh in found.changed})
         for old, fresh in found.changed:
             mentions.change(tx, old, fresh, now)
         for key, fresh in found.claimed:
@@ -113,6 +114,7 @@ def reexamine(
     handed = {one.external_id: one for one in map(_storable, page.mentions)}
     there = mentions.known(tx, state.platform, handed)
     found = _sort(line, tx, source, state, {key: handed[key] for key in there}, now)
+    recount(line, tx, {old.id: fresh for old, fresh in found.changed})
     for old, fresh in found.changed:
         mentions.change(tx, old, fresh, now)
     mentions.count_reactions(tx, found.reactions, again=found.taking_off)
@@ -142,6 +144,8 @@ def _bring_back(tx: Transaction, platform: str, ids: Collection[str], now: datet
     mentions.back(tx, platform, ids, now)
     _log(tx, "up_again", told, now)
     mentions.judge_again(tx, sorted({key for key, incident in told if _over(tx, incident)}))
+    # The clock of an incident that goes on may have stopped when it went: the judge must set it again.
+    mentions.look_again(tx, sorted({key for key, _ in told}))
 
 
 def _over(tx: Transaction, incident: int) -> bool:

@@ -47,6 +47,7 @@ def _judge_mentions(line: Line, tx: Transaction, batch: Sequence[Stored]) -> int
     found = [match for one in read for match in _matches(line, one)]
     count(line, tx, read, found)
     incidents.match(tx, found)
+    _release(line, tx, read, found)
     mentions.judged(tx, [one.id for one in batch])
     touched: dict[tuple[str, str], list[int]] = {}
     for match in found:
@@ -76,6 +77,17 @@ def _match(rule: Rule, one: Stored) -> Match | None:
         likelihood=heavy.likelihood,
         reach=reach.step(one.mention),
     )
+
+
+def _release(line: Line, tx: Transaction, batch: Sequence[Stored], found: Sequence[Match]) -> None:
+    """Takes out of incidents that are over what has become worse since: it opens a new one."""
+    again = {one.id for one in batch if one.version > 1 or reach.step(one.mention)}
+    now = {(match.rule, match.mention_id): match for match in found if match.mention_id in again}
+    for key, over in incidents.over(tx, {key for _, key in now}):
+        match = now.get((over.rule, key))
+        heavy = match and Weight(match.impact, match.likelihood)
+        if match and heavy and rules.relapses(line.rules[over.rule], over, heavy, match.reach, line.appetite):
+            incidents.release(tx, over.rule, key)
 
 
 _SOURCE_RULES = frozenset({rules.SOURCE_FAILING, rules.SOURCE_QUIET})
@@ -114,12 +126,11 @@ def _facts(  # noqa: PLR0917  # private, and what _decide was given
     *,
     since: datetime | None,
 ) -> Facts:
-    loose = incidents.loose(tx, rule.name, group, since)
+    against = rules.of_group(rule) and rule.surge is None  # what speaks for the group is no part of what went wrong
+    loose = incidents.loose(tx, rule.name, group, since, heavy=against)
     if rule.risk in rules.MUTED and loose:
         muted = incidents.matching(tx, campaign.RISK, [one.mention_id for one in loose])
         loose = [one for one in loose if one.mention_id not in muted]
-    if rules.of_group(rule) and rule.surge is None:  # what speaks for the group is no part of what went wrong
-        loose = [one for one in loose if one.likelihood]
     told = set(seen).difference(one.mention_id for one in loose) if incident else set()
     again = incidents.joined(tx, incident.id, rule.name, told) if incident and told else []
     weights = [Weight(one.impact, one.likelihood) for one in (*loose, *again)]
@@ -151,7 +162,7 @@ def _apply(line: Line, tx: Transaction, group: str, decision: Decision, now: dat
     incidents.attach(tx, incident.id, incident.rule, decision.attach)
     incident = incidents.save(tx, deadlines.begun(line, tx, incident, decision.attach, now))
     if incident.risk == campaign.RISK and decision.attach:
-        incident = incidents.save(tx, replace(incident, note=note(line, tx, incident)))
+        incident = incidents.save(tx, replace(incident, note=rules.far(incident.reach, note(line, tx, incident))))
     line.reach("before_outbox")
     _record(tx, incident, decision, now, fresh=fresh)
     for told in decision.told:
@@ -197,12 +208,20 @@ def _as_it_was(incident: Incident) -> Rule:
 
 
 def _judge_unanswered(line: Line, tx: Transaction, rule: Rule, patience: timedelta) -> int:
-    until = line.now() - patience
-    since = until - _UNANSWERED_LOOK_BACK
-    left = mentions.unanswered(tx, rule.name, kinds=rule.kinds or (), since=since, until=until, limit=_BATCH)
-    found = [match for one in left if (match := _match(rule, one)) is not None]
+    found = _unanswered(tx, rule, line.now() - patience)
     incidents.match(tx, found)
     return sum(_decide(line, tx, rule, group) for group in dict.fromkeys(match.group for match in found))
+
+
+def _unanswered(tx: Transaction, rule: Rule, until: datetime) -> list[Match]:
+    """Some of what nobody answered and `rule` has not seen yet; what does not satisfy it never stands before the rest."""
+    since, key = until - _UNANSWERED_LOOK_BACK, 0
+    while True:
+        left = mentions.unanswered(tx, rule, since=since, until=until, after=key, limit=_BATCH)
+        found = [match for one in left if (match := _match(rule, one)) is not None]
+        if found or len(left) < _BATCH:
+            return found
+        since, key = left[-1].first_seen_at, left[-1].id
 
 
 def _judge_sources(line: Line, tx: Transaction) -> int:
@@ -216,6 +235,7 @@ def _judge_sources(line: Line, tx: Transaction) -> int:
         for breach in rules.source_breaches(state, now, quiet_after=source.quiet_after if source else None):
             broken[breach.rule, state.name] = breach
     there = {(one.rule, one.group): one for one in incidents.of_rules(tx, _SOURCE_RULES)}
+    silences = incidents.silenced(tx, now)
     said = 0
     for key in sorted(broken.keys() | there.keys()):
         name, group = key
@@ -223,6 +243,9 @@ def _judge_sources(line: Line, tx: Transaction) -> int:
         if rule is not None:
             before = there.get(key)
             flapping = before is not None and incidents.ended(tx, name, group, rules.flapping_since(before))
-            decision = rules.decide_source(rule, before, broken.get(key), now, flapping=flapping)
+            silent_until = _silent_until(silences, name, group)
+            decision = rules.decide_source(
+                rule, before, broken.get(key), now, flapping=flapping, silent_until=silent_until
+            )
             said += _apply(line, tx, group, decision, now) if decision else 0
     return said

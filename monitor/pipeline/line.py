@@ -49,13 +49,17 @@ class Line:
     lease: str
     reach: Callable[[str], None] = _nothing
     executor: ThreadPoolExecutor = field(init=False)
+    storing: asyncio.Semaphore = field(init=False)
     enrolled: set[str] = field(default_factory=set)
     _assessor: Assessor | None = None
     sending: dict[asyncio.Task[None], tuple[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # One thread is the single writer of SQLite; PostgreSQL takes what its pool has.
-        self.executor = ThreadPoolExecutor(1 if self.database.sqlite else 4, thread_name_prefix="store")
+        hands = 1 if self.database.sqlite else 4
+        self.executor = ThreadPoolExecutor(hands, thread_name_prefix="store")
+        # So many pages are stored at once: where all that are read waited in line, what is to be told would wait behind them.
+        self.storing = asyncio.Semaphore(max(2, hands - 1))
 
     async def run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Runs plain work off the loop. A cancelled caller does not stop it half-way: it ends, and is waited for."""

@@ -90,7 +90,8 @@ async def _walk(line: Line, source: Source, state: SourceState, done: Polled) ->
             done.skipped += page.skipped
             if _empty(page, state):
                 continue
-            found = await line.run(ingest, line, source, state, page, lease_for=LEASE)
+            async with line.storing:
+                found = await line.run(ingest, line, source, state, page, lease_for=LEASE)
             done.new += found.new
             done.changed += found.changed
             done.gone += found.gone

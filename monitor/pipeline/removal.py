@@ -51,11 +51,13 @@ def answered(
 def known(line: Line, *, incident: int | None = None, mention: int | None = None) -> list[Removal]:
     """What was asked of its platform about a mention, or about those of an incident. Raises NotPossible."""
     with line.database.read() as tx:
-        return list(removals.of(tx, [one.id for one in _meant(tx, incident, mention)]).values())
+        return list(removals.of(tx, [one.id for one in _meant(tx, incident, mention, at_most=None)]).values())
 
 
-def _meant(tx: Transaction, incident: int | None, mention: int | None) -> list[Stored]:
-    """The mention, or those of the incident that its platforms still have, or what was asked of them."""
+def _meant(
+    tx: Transaction, incident: int | None, mention: int | None, *, at_most: int | None = AT_ONCE
+) -> list[Stored]:
+    """The mention, or those of the incident, which are `at_most` so many."""
     if mention is not None:
         found = mentions.by_id(tx, [mention])
         if not found:
@@ -63,10 +65,10 @@ def _meant(tx: Transaction, incident: int | None, mention: int | None) -> list[S
         return found
     if incident is None or incidents.one(tx, incident) is None:
         raise NotPossible(f"there is no incident {incident}; `wellheard incidents --state all` lists them")
-    keys = incidents.mention_ids(tx, incident, limit=AT_ONCE + 1)
-    if len(keys) > AT_ONCE:
+    keys = incidents.mention_ids(tx, incident, limit=at_most + 1 if at_most else None)
+    if at_most and len(keys) > at_most:
         raise NotPossible(
-            f"incident {incident} has more than {AT_ONCE} mentions; name the one, such as mention:{keys[0]}"
+            f"incident {incident} has more than {at_most} mentions; name the one, such as mention:{keys[0]}"
         )
     if not keys:
         raise NotPossible(f"incident {incident} has no mentions: there is nothing to take down")

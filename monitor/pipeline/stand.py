@@ -6,6 +6,7 @@ in a window, for nobody is told of what was said before anybody watched."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from monitor.rules import Stand
 from monitor.store import Transaction, incidents, mentions, sources, tallies
 from monitor.store.incidents import Match
 from monitor.store.mentions import Fresh
-from monitor.store.tallies import Amount, Counted
+from monitor.store.tallies import Amount, Counted, Progress
 from monitor.surge import HOUR, Sensitivity, Series
 
 _SEEDED = 2000
@@ -45,13 +46,45 @@ def count(line: Line, tx: Transaction, batch: Sequence[Stored], found: Sequence[
             )
 
 
+def _of_groups(line: Line) -> list[Rule]:
+    """The rules of groups, in the order in which `count` asks for them: on PostgreSQL no two workers wait for each other."""
+    return [rule for _, rule in sorted(line.rules.items()) if rules.of_group(rule)]
+
+
 def remember(line: Line, tx: Transaction, platform: str, source: str, fresh: Iterable[Fresh]) -> None:
     """Counts history as it comes in, for the judge never sees it: a new source's past belongs to what is usual."""
     now = line.now()
     old = [_stored(platform, source, one, now) for one in fresh if one.history]
-    for rule in line.rules.values() if old else ():
-        if rules.of_group(rule) and tallies.progress(tx, rules.counted_as(rule)) is not None:
+    for rule in _of_groups(line) if old else ():
+        if tallies.progress(tx, rules.counted_as(rule)) is not None:
             tallies.add(tx, _past(rule, old, now))
+
+
+def recount(line: Line, tx: Transaction, edited: Mapping[int, Fresh]) -> None:
+    """Corrects what was counted of mentions that are edited now, by our ids: a review that is rated anew counts as what it
+    says now, and history that becomes news is counted when it is judged. Ask before the edits are stored."""
+    for rule in _of_groups(line) if edited else ():
+        progress = tallies.progress(tx, rules.counted_as(rule))
+        if progress is not None:
+            fresh = tallies.uncounted(tx, rule.name, edited)
+            there = [one for one in mentions.by_id(tx, edited) if one.platform != DRILL and not one.peer]
+            changes = (_corrected(rule, one, edited[one.id], progress, judged=one.id not in fresh) for one in there)
+            tallies.correct(tx, _summed(change for change in changes if change is not None))
+
+
+def _corrected(
+    rule: Rule, old: Stored, edit: Fresh, progress: Progress, *, judged: bool
+) -> tuple[Counted, Amount] | None:
+    """What an edit changes of a count; None where the mention is not counted yet."""
+    later = old.id > progress.goal
+    if rules.weight(rule, old) is None or not (old.id <= progress.upto or (later and (old.history or judged))):
+        return None
+    key, had = _counted(rule, old, rules.group(rule, old))
+    if later and not judged and not edit.history:
+        return key, Amount(-had.mentions, -had.bad)
+    new = replace(old, mention=edit.mention, assessment=edit.assessment)
+    bad = rules.against(rule, new) if rules.weight(rule, new) is not None else had.bad
+    return key, Amount(0, (bad or 0.0) - had.bad)
 
 
 def _stored(platform: str, source: str, one: Fresh, now: datetime) -> Stored:
@@ -64,11 +97,7 @@ def _stored(platform: str, source: str, one: Fresh, now: datetime) -> Stored:
 def seed(line: Line) -> None:
     """Counts the stored past for rules that are new or whose conditions changed, batch by batch."""
     with line.database.read() as tx:
-        waiting = [
-            rule
-            for rule in line.rules.values()
-            if rules.of_group(rule) and not tallies.done(tallies.progress(tx, rules.counted_as(rule)))
-        ]
+        waiting = [rule for rule in _of_groups(line) if not tallies.done(tallies.progress(tx, rules.counted_as(rule)))]
     for rule in waiting:
         while not _seeded(line, rule):
             pass
@@ -96,25 +125,23 @@ def _past(rule: Rule, some: Iterable[Stored], now: datetime) -> dict[Counted, Am
     return _summed(_counted(rule, one, rules.group(rule, one)) for one in said if rules.weight(rule, one) is not None)
 
 
-def _counted(rule: Rule, one: Stored, group: str) -> tuple[Counted, float]:
+def _counted(rule: Rule, one: Stored, group: str) -> tuple[Counted, Amount]:
     hour = min(one.mention.published_at, one.first_seen_at).replace(minute=0, second=0, microsecond=0)
-    return Counted(rules.counted_as(rule), group, hour, one.source), rules.against(rule, one) or 0.0
+    return Counted(rules.counted_as(rule), group, hour, one.source), Amount(1, rules.against(rule, one) or 0.0)
 
 
-def _summed(counted: Iterable[tuple[Counted, float]]) -> dict[Counted, Amount]:
+def _summed(counted: Iterable[tuple[Counted, Amount]]) -> dict[Counted, Amount]:
     sums: dict[Counted, Amount] = {}
-    for key, bad in counted:
+    for key, more in counted:
         had = sums.get(key, Amount())
-        sums[key] = Amount(had.mentions + 1, had.bad + bad)
+        sums[key] = Amount(had.mentions + more.mentions, had.bad + more.bad)
     return sums
 
 
 def purge(line: Line) -> int:
     """Forgets the counts that no rule needs any more. Returns how many rows went."""
     now = line.now()
-    needed = {
-        rules.counted_as(rule): now - rules.remembered(rule) for rule in line.rules.values() if rules.of_group(rule)
-    }
+    needed = {rules.counted_as(rule): now - rules.remembered(rule) for rule in _of_groups(line)}
     with line.database.write() as tx:
         return tallies.purge(tx, needed)
 

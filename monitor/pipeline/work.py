@@ -86,10 +86,12 @@ def silence(line: Line, rule: str, group: str | None, *, until: datetime, why: s
 
 def unsilence(line: Line, key: int, *, by: str = "") -> None:
     """Ends a silence early. Raises NotPossible."""
+    now = line.now()
     with line.database.write() as tx:
-        if not incidents.unsilence(tx, key):
+        incidents.one_judge(tx)
+        if not incidents.unsilence(tx, key, now):
             raise NotPossible(f"there is no silence {key}; `wellheard silences` lists them")
-        log.add(tx, line.now(), "unsilenced", f"silence:{key}", {}, actor=by or "somebody")
+        log.add(tx, now, "unsilenced", f"silence:{key}", {}, actor=by or "somebody")
 
 
 def replay(line: Line, key: str, *, by: str = "") -> None:

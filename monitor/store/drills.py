@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
-from monitor.model import DRILL, Incident
+from monitor.model import DRILL, Incident, State
 from monitor.schema import drills, incidents, mentions, notifications
 from monitor.store.incidents import incident
 
@@ -83,17 +83,20 @@ def end(tx: Connection, drill: Drill, told: Iterable[Told], now: datetime, *, ca
 
 
 def opened(tx: Connection, drill: Drill) -> list[Incident]:
-    """The incidents of a drill that goes on."""
-    query = select(incidents).where(incidents.c.drill, incidents.c.opened_at >= drill.started_at)
+    """The incidents of a drill that goes on; one that is still open is its, too, though the clock was put back since."""
+    of_it = or_(incidents.c.opened_at >= drill.started_at, incidents.c.state != State.RESOLVED.value)
+    query = select(incidents).where(incidents.c.drill, of_it)
     return [incident(row) for row in tx.execute(query.order_by(incidents.c.opened_at, incidents.c.id))]
 
 
 def told(tx: Connection, drill: Drill) -> list[Told]:
-    """Who was told of which incident of a drill, by inbox and time."""
-    one, also = incidents.c, notifications.c
+    """Who was told of which incident of a drill, by inbox and time; by a message of its own, or one that told of many."""
+    one, also, many = incidents.c, notifications.c, notifications.alias()
+    at = func.min(func.coalesce(also.sent_at, many.c.sent_at)).label("at")
     query = (
-        select(one.id, one.risk, one.rule, one.acked_at, also.inbox, func.min(also.sent_at).label("at"))
+        select(one.id, one.risk, one.rule, one.acked_at, also.inbox, at)
         .join(notifications, also.incident_id == one.id)
+        .join(many, many.c.id == also.told_in, isouter=True)
         .where(one.drill, one.opened_at >= drill.started_at, also.drill, also.reason != "delivery_failed")
         .group_by(one.id, one.risk, one.rule, one.acked_at, also.inbox)
         .order_by(also.inbox, one.id)

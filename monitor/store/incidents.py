@@ -84,13 +84,16 @@ def match(tx: Connection, found: Sequence[Match]) -> None:
     tx.execute(statement, rows)
 
 
-def loose(tx: Connection, rule: str, group: str, since: datetime | None) -> list[Match]:
-    """Matches of a rule and group that belong to no incident yet, in the order they were seen."""
+def loose(tx: Connection, rule: str, group: str, since: datetime | None, *, heavy: bool = False) -> list[Match]:
+    """Matches of a rule and group that belong to no incident yet, in the order they were seen; `heavy`: only those that
+    weigh anything."""
     query = select(matches).where(
         matches.c.rule == rule, matches.c.group_name == group, matches.c.incident_id.is_(None)
     )
     if since is not None:
         query = query.where(matches.c.at >= since)
+    if heavy:
+        query = query.where(matches.c.likelihood > 0)
     return [_match(row) for row in tx.execute(query.order_by(matches.c.at, matches.c.mention_id))]
 
 
@@ -121,6 +124,25 @@ def attach(tx: Connection, incident_id: int, rule: str, mention_ids: Sequence[in
             .where(matches.c.rule == rule, matches.c.mention_id.in_(some))
             .values(incident_id=incident_id)
         )
+
+
+def over(tx: Connection, mention_ids: Iterable[int]) -> list[tuple[int, Incident]]:
+    """Those of these mentions that are part of resolved incidents: the mention and the incident."""
+    found: list[tuple[int, Incident]] = []
+    ids = sorted(mention_ids)
+    for start in range(0, len(ids), 500):
+        query = select(matches.c.mention_id, incidents).join(incidents, incidents.c.id == matches.c.incident_id)
+        query = query.where(
+            matches.c.mention_id.in_(ids[start : start + 500]), incidents.c.state == State.RESOLVED.value
+        )
+        found += [(row.mention_id, incident(row)) for row in tx.execute(query)]
+    return found
+
+
+def release(tx: Connection, rule: str, mention_id: int) -> None:
+    """Makes a match part of no incident."""
+    this = matches.c.rule == rule, matches.c.mention_id == mention_id
+    tx.execute(update(matches).where(*this).values(incident_id=None))
 
 
 def mention_ids(tx: Connection, incident_id: int, *, limit: int | None = None) -> list[int]:
@@ -254,9 +276,13 @@ def silenced(tx: Connection, now: datetime) -> list[Silence]:
     ]
 
 
-def unsilence(tx: Connection, key: int) -> bool:
-    """Ends a silence; False where there is none of that id."""
-    return tx.execute(delete(silences).where(silences.c.id == key)).rowcount == 1
+def unsilence(tx: Connection, key: int, now: datetime) -> bool:
+    """Ends a silence: incidents that waited for its end are due now. False where there is none of that id."""
+    ended = tx.execute(delete(silences).where(silences.c.id == key).returning(silences)).first()
+    if ended is not None:
+        waiting = incidents.c.rule == ended.rule, incidents.c.next_step_at == ended.until, _UNRESOLVED
+        tx.execute(update(incidents).where(*waiting).values(next_step_at=now))
+    return ended is not None
 
 
 def incident(row: Row[Any]) -> Incident:

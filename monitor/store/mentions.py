@@ -30,7 +30,7 @@ from sqlalchemy import (
     update,
 )
 
-from monitor.model import DRILL, PEER, Assessment, Kind, Labels, Mention, Signal, Stored
+from monitor.model import CLEAR, DRILL, HIGH, LOW, PEER, Assessment, Kind, Labels, Mention, Rule, Signal, Stored
 from monitor.schema import Compact, dumps, matches, mentions, removals, versions
 from monitor.store import holds
 from monitor.store.removals import NOT_REFUSED
@@ -279,7 +279,12 @@ def count_reactions(tx: Connection, reactions: Mapping[int, int], *, again: Sequ
     if reactions:
         statement = update(mentions).where(mentions.c.id == bindparam("which")).values(engagement=bindparam("now_at"))
         tx.execute(statement, [{"which": key, "now_at": value} for key, value in reactions.items()])
-    for some in _batches(again):
+    look_again(tx, again)
+
+
+def look_again(tx: Connection, ids: Sequence[int]) -> None:
+    """Puts mentions that are still there back into the judge's queue, unless they are history."""
+    for some in _batches(ids):
         there = mentions.c.id.in_(some), mentions.c.gone_at.is_(None)
         tx.execute(update(mentions).where(*there).values(judged=mentions.c.history))
 
@@ -476,23 +481,46 @@ def judged(tx: Connection, ids: Collection[int]) -> None:
 
 
 def unanswered(
-    tx: Connection, rule: str, *, kinds: Collection[Kind], since: datetime, until: datetime, limit: int
+    tx: Connection, rule: Rule, *, since: datetime, until: datetime, limit: int, after: int = 0
 ) -> list[Stored]:
-    """Mentions first seen between `since` and `until` that nobody of ours answered and `rule` has not seen yet."""
+    """Mentions first seen between `since` and `until` that nobody of ours answered and `rule` has not seen yet, the oldest
+    first; of those of the very moment `since` the ones `after` an id. Of what cannot satisfy the rule only some is here."""
     reply = mentions.alias("reply")
     answered = exists().where(
         reply.c.platform == mentions.c.platform, reply.c.parent_id == mentions.c.external_id, reply.c.ours
     )
-    seen = exists().where(matches.c.rule == rule, matches.c.mention_id == mentions.c.id)
+    seen = exists().where(matches.c.rule == rule.name, matches.c.mention_id == mentions.c.id)
     query = (
         _WHOLE.where(mentions.c.first_seen_at.between(since, until), ~mentions.c.history, ~mentions.c.ours)
-        .where(mentions.c.gone_at.is_(None), ~answered, ~seen, _OF_US)
-        .order_by(mentions.c.first_seen_at)
+        .where(mentions.c.gone_at.is_(None), ~answered, ~seen, _OF_US, *_could(rule))
+        .where(or_(mentions.c.first_seen_at > since, mentions.c.id > after))
+        .order_by(mentions.c.first_seen_at, mentions.c.id)
         .limit(limit)
     )
-    if kinds:
-        query = query.where(mentions.c.kind.in_(sorted(kinds)))
     return [stored(row) for row in tx.execute(query)]
+
+
+def _could(rule: Rule) -> Iterator[Any]:
+    """What must hold of a mention that satisfies a rule, as far as columns tell."""
+    if rule.kinds:
+        yield mentions.c.kind.in_(sorted(rule.kinds))
+    if rule.sources:
+        yield mentions.c.source.in_(sorted(rule.sources))
+    if rule.stars_below is not None:
+        yield mentions.c.stars < rule.stars_below
+    if rule.sentiment_below is not None:
+        yield mentions.c.sentiment < rule.sentiment_below
+    if rule.at_odds:
+        angry = and_(mentions.c.stars >= HIGH, mentions.c.sentiment <= -CLEAR)
+        yield or_(angry, and_(mentions.c.stars <= LOW, mentions.c.sentiment >= CLEAR))
+    if rule.risk is not None or rule.score_at_least:
+        yield _RISKY
+    if rule.risk is not None:
+        yield _shows(rule.risk)
+
+
+def _shows(risk: str) -> Any:
+    return type_coerce(mentions.c.signals, Text).contains(f'"risk":"{risk}"', autoescape=True)
 
 
 def listed(
@@ -515,7 +543,7 @@ def listed(
     if risk is not None or order == "risk":
         query = query.where(_RISKY)
     if risk is not None:
-        query = query.where(type_coerce(mentions.c.signals, Text).contains(f'"risk":"{risk}"', autoescape=True))
+        query = query.where(_shows(risk))
     if source is not None:
         query = query.where(mentions.c.source == source)
     if limit is not None:
@@ -564,7 +592,7 @@ def count_own(tx: Connection, *, since: datetime | None = None) -> int:
 
 
 def _own(since: datetime | None) -> list[Any]:
-    found = [mentions.c.ours, or_(mentions.c.text != "", mentions.c.title != "")]
+    found = [mentions.c.ours, or_(mentions.c.text != "", mentions.c.title != ""), _REAL]
     return found if since is None else [*found, mentions.c.published_at >= since]
 
 
@@ -592,9 +620,16 @@ def said_since(tx: Connection, since: datetime, *, until: datetime | None = None
 
 
 def lately(
-    tx: Connection, names: Sequence[str], since: datetime, *, until: datetime | None = None, limit: int
+    tx: Connection,
+    names: Sequence[str],
+    since: datetime,
+    *,
+    until: datetime | None = None,
+    among: int | None = None,
+    limit: int,
 ) -> list[Stored]:
-    """The newest that others said and was news, of these sources, seen before `until`."""
+    """The newest that others said and was news, of these sources, seen before `until`. Of a source that is seldom heard it
+    reads all since then, of every source, or the newest `among` so many."""
     query = (
         _WHOLE.where(mentions.c.first_seen_at >= since, mentions.c.source.in_(names))
         .where(~mentions.c.ours, ~mentions.c.history, mentions.c.gone_at.is_(None), _REAL)
@@ -602,6 +637,10 @@ def lately(
     )
     if until is not None:
         query = query.where(mentions.c.first_seen_at < until)
+    if among is not None:
+        newest = select(mentions.c.id).where(mentions.c.first_seen_at >= since)
+        newest = newest if until is None else newest.where(mentions.c.first_seen_at < until)
+        query = query.where(mentions.c.id.in_(newest.order_by(mentions.c.first_seen_at.desc()).limit(among)))
     return [stored(row) for row in tx.execute(query.limit(limit))]
 
 
@@ -662,7 +701,7 @@ def judge_again(tx: Connection, ids: Sequence[int]) -> None:
     """Puts mentions back into the judge's queue as if it had never seen them: what became of them before is over."""
     for some in _batches(ids):
         tx.execute(matches.delete().where(matches.c.mention_id.in_(some)))
-        tx.execute(update(mentions).where(mentions.c.id.in_(some)).values(judged=mentions.c.history))
+    look_again(tx, ids)
 
 
 def seen(tx: Connection, ids: Iterable[int]) -> dict[int, datetime]:

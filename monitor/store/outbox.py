@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.model import Level, Message, Notification, Reason
@@ -18,6 +18,13 @@ _WAITING = and_(
 )
 _LIMITED = and_(notifications.c.level.is_not(None), notifications.c.admitted_at.is_(None))
 """What the limits of its recipient have still to let through."""
+# All but the message: in a storm it would be read a thousand times a second, only to be left where it is.
+_DECIDED = tuple(
+    notifications.c[name]
+    for name in (
+        "id", "inbox", "channel", "recipient", "level", "reason", "created_at", "incident_id", "mentions", "withheld", "drill",
+    )
+)  # fmt: skip
 _RESTRAINT = 0x72657374
 """The advisory lock under which PostgreSQL workers apply limits one after another."""
 _SOME = 500
@@ -144,7 +151,7 @@ def unadmitted(tx: Connection, now: datetime) -> list[Waiting]:
         return []
     if tx.dialect.name == "postgresql":
         tx.execute(select(func.pg_advisory_xact_lock(_RESTRAINT)))
-    query = select(notifications).where(
+    query = select(*_DECIDED).where(
         _WAITING, _LIMITED, or_(notifications.c.due_at <= now, notifications.c.withheld == CEILING)
     )
     return [
@@ -308,11 +315,9 @@ RETURNED = "the mail came back"
 
 def refuse(tx: Connection, one: Notification, why: str, now: datetime) -> bool:
     """Notes that the recipient of a notification does not exist: nothing more is written to it. False if known."""
-    if one.recipient in refused(tx, one.inbox, one.channel):
-        return False
+    dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
     values = {"inbox": one.inbox, "channel": one.channel, "recipient": one.recipient, "at": now, "why": why}
-    tx.execute(insert(refusals).values(values))
-    return True
+    return tx.execute(dialect.insert(refusals).values(values).on_conflict_do_nothing()).rowcount == 1
 
 
 def accept(tx: Connection, one: Notification) -> None:

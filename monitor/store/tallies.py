@@ -85,6 +85,15 @@ def add(tx: Connection, amounts: Mapping[Counted, Amount]) -> None:
     tx.execute(statement, rows)
 
 
+def correct(tx: Connection, amounts: Mapping[Counted, Amount]) -> None:
+    """Changes what was counted by these amounts; of an hour that is no longer kept nothing."""
+    for key, amount in sorted(amounts.items()):
+        this = tallies.c.rule == key.rule, tallies.c.group_name == key.group
+        that = tallies.c.hour == key.hour, tallies.c.source == key.source
+        less = {"mentions": tallies.c.mentions + amount.mentions, "bad": tallies.c.bad + amount.bad}
+        tx.execute(update(tallies).where(*this, *that).values(less))
+
+
 def hours(tx: Connection, rule: str, group: str, since: datetime) -> list[tuple[datetime, str, int]]:
     """What was counted of a group since then: hour, source, mentions, in the order of time."""
     query = (

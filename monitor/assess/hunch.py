@@ -1,0 +1,182 @@
+"""A second opinion on short texts: which class of risk they read like, where no rule knows the wording.
+
+A rule knows a wording; people find others. A hunch is a linear model over words and pairs of words for each rule that finds
+`<hunch>`. What a word weighs was learned from sentences that we invented (`benchmarks/accuracy/sentences`), and a word is
+learned from together with those that mean nearly the same:
+
+    score = constant + unit x (sum of the weights of the grams) / sqrt(number of words)
+
+It is asked for texts of at most `READ` words: they say one thing, and a long text would have a hunch of everything. A score
+above the rule's bar is a hunch; its span is that sentence which carries most of it. `hunch.tsv` has the weights;
+`python -m benchmarks.accuracy.hunches` wrote it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from itertools import chain, pairwise
+from typing import NamedTuple
+
+from monitor.assess.reading import Reading, Span
+
+READ = 40
+"""No text of more words is looked at: 79 grams of at most 127 stay in the bits that a sum has."""
+
+LEAST = 4
+"""Nor one of fewer: of so little one word decides."""
+
+KNOWN = 0.65
+"""Nor is a text looked at of whose words fewer are known: it is in another language, or of names."""
+
+Gram = str | tuple[str, str]
+"""A word, or two that follow one another."""
+
+_BITS = 16
+_MASK = (1 << _BITS) - 1
+_TOP = 1 << _BITS - 1
+_NUMBER = re.compile("[0-9]")
+
+
+class Bar(NamedTuple):
+    """Of one rule: its constant, the unit of its weights, and from which score on there is a hunch."""
+
+    constant: float
+    unit: float
+    least: float
+
+    def needed(self, length: int) -> int:
+        """What the weights of a text of so many words must come to."""
+        return math.ceil((self.least - self.constant) / self.unit * math.sqrt(length))
+
+
+def heard(read: Reading) -> Sequence[str]:
+    """The words of a text as the model knows them: a number is "#"."""
+    if not _NUMBER.search(read.text):
+        return read.words
+    return ["#" if word.lstrip("$")[:1].isdigit() else word for word in read.words]
+
+
+def grams(words: Sequence[str]) -> Iterator[Gram]:
+    """The words and the pairs; the end of a sentence is a word."""
+    return chain(words, pairwise(words))
+
+
+class Hunches:
+    """The model: `bars` by rule, and the weights of a gram in their order, -127 to 127.
+
+    They travel packed in one integer, so that a text costs one look-up a gram and one sum. Every sum begins below zero by
+    what its bar needs, with the highest of its bits set: what still has it in the end is a hunch."""
+
+    def __init__(self, bars: Mapping[str, Bar], weights: Mapping[Gram, bytes]) -> None:
+        """`weights` are 128 above themselves."""
+        self.bars = dict(bars)
+        self._place = {rule: _BITS * i for i, rule in enumerate(bars)}
+        self._packed = dict(zip(weights, _packed(weights.values(), len(self.bars)), strict=True)).get
+
+    def of(self, rules: Iterable[str]) -> Asked:
+        """The model for some of its rules."""
+        return Asked(self, [rule for rule in rules if rule in self.bars])
+
+    def sum(self, words: Sequence[str], start: int) -> int:
+        return sum(filter(None, map(self._packed, grams(words))), start)
+
+    def known(self, read: Reading) -> int:
+        """How many of the words have a weight."""
+        return sum(self._packed(word) is not None for word in heard(read))
+
+    def weight(self, words: Sequence[str], rule: str) -> int:
+        """What the grams of some words weigh together."""
+        total = self.sum(words, sum(_TOP << place for place in self._place.values()))
+        return (total >> self._place[rule] & _MASK) - _TOP
+
+    def score(self, read: Reading, rule: str) -> float:
+        """How far above its bar a text is, below 0: under it."""
+        words, bar = heard(read), self.bars[rule]
+        return bar.constant + bar.unit * self.weight(words, rule) / math.sqrt(max(len(words), 1)) - bar.least
+
+    def carrier(self, read: Reading, rule: str) -> Span:
+        """The sentence whose words add most."""
+        if len(read.sentences) == 1:
+            return read.sentences[0]
+        words = heard(read)
+        return max(read.sentences, key=lambda span: self.weight(words[slice(*span)], rule))
+
+    def shares(self, read: Reading, rule: str) -> list[tuple[str, float]]:
+        """What each word adds, of all that was weighed: the heaviest first, a pair's part to both alike."""
+        parts: dict[str, float] = {}
+        for gram in grams(heard(read)):
+            said, weight = (
+                ((gram,), self.weight([gram], rule)) if isinstance(gram, str) else (gram, self._pair(gram, rule))
+            )
+            for word in said:
+                parts[word] = parts.get(word, 0.0) + weight / len(said)
+        whole = sum(map(abs, parts.values())) or 1.0
+        shares = [(word, part / whole) for word, part in parts.items() if part and word.strip(".")]
+        return sorted(shares, key=lambda one: (-abs(one[1]), one[0]))
+
+    def _pair(self, pair: tuple[str, str], rule: str) -> int:
+        return self.weight(pair, rule) - self.weight(pair[:1], rule) - self.weight(pair[1:], rule)
+
+
+class Asked:
+    """The model for the rules that are in force: what to begin with for every length, and which bits to look at."""
+
+    def __init__(self, model: Hunches, rules: Sequence[str]) -> None:
+        self._model = model
+        self._bits = {rule: _TOP << model._place[rule] for rule in rules}  # noqa: SLF001  # one thing in two parts
+        self._all = sum(self._bits.values())
+        every = sum(_TOP << place for place in model._place.values())  # noqa: SLF001
+        self._starts = [
+            every - sum(min(model.bars[rule].needed(n), _TOP // 2) << model._place[rule] for rule in rules)  # noqa: SLF001
+            for n in range(READ + 1)
+        ]
+
+    def find(self, read: Reading) -> Sequence[tuple[str, Span]]:
+        """The rules that have a hunch about a text, each with the sentence that carries most of it."""
+        length = len(read.words)
+        if not LEAST <= length <= READ:
+            return ()
+        raised = self._model.sum(heard(read), self._starts[length]) & self._all
+        if not raised or self._model.known(read) < KNOWN * length:
+            return ()
+        return [(rule, self._model.carrier(read, rule)) for rule, bit in self._bits.items() if raised & bit]
+
+
+def _packed(weights: Iterable[bytes], classes: int) -> Iterator[int]:
+    """Each weight in its bits, their sums borrowing from the next above, which the start of a sum makes good."""
+    wide = bytearray(classes * 2)
+    zero = sum(128 << _BITS * i for i in range(classes))
+    for row in weights:
+        wide[::2] = row
+        yield int.from_bytes(wide, "little") - zero
+
+
+@cache
+def hunches() -> Hunches:
+    """The model that is installed. Raises ValueError where its file cannot be read."""
+    return read_hunches(files(__package__).joinpath("hunch.tsv").read_text(encoding="utf-8"))
+
+
+def read_hunches(text: str) -> Hunches:
+    """The model of a data file: a head behind "# ", a line "= rule constant unit least" for each rule, then weights and gram.
+
+    Raises ValueError where a line is none of these."""
+    lines = text.splitlines()
+    start = next((i for i, line in enumerate(lines) if line[:1] not in "#="), len(lines))
+    said = [line.split() for line in lines[:start] if line.startswith("= ")]
+    bars = {rule: Bar(*map(float, numbers)) for _, rule, *numbers in said}
+    weights = {_gram(words): bytes.fromhex(row) for row, words in (line.split("\t") for line in lines[start:])}
+    if wrong := [gram for gram, row in weights.items() if len(row) != len(bars)]:
+        raise ValueError(f"hunch.tsv: the line of {wrong[0]!r} has not one weight for each rule")
+    return Hunches(bars, weights)
+
+
+def _gram(said: str) -> Gram:
+    """Words as texts have them: the same objects, which are known for equal at a glance."""
+    first, _, second = said.partition(" ")
+    return (sys.intern(first), sys.intern(second)) if second else sys.intern(first)

@@ -1,0 +1,210 @@
+"""The second opinion on short texts: its arithmetic, its bars, what must stay quiet, and how it is explained."""
+
+import math
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from benchmarks.accuracy.data import FOLDER, rows
+from benchmarks.accuracy.phrases import phrases, tables
+from monitor.assess import Assessor, carriers
+from monitor.assess.hunch import LEAST, READ, Bar, Hunches, grams, heard, hunches, read_hunches
+from monitor.assess.lexicon import lexicon
+from monitor.assess.reading import Reading
+from monitor.model import Kind, Mention
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+REVIEW = Mention(external_id="r", kind=Kind.REVIEW, text="-", published_at=NOW)
+TWO = Hunches(
+    {"one": Bar(-1.0, 0.5, 0.0), "other": Bar(0.0, 1.0, 2.0)},
+    {"blue": bytes([132, 128]), "moon": bytes([130, 118]), ("blue", "moon"): bytes([128, 143])},
+)
+ASSESSOR = Assessor()
+ASKED = [rule for rule in lexicon().rules if rule.find == ("<hunch>",)]
+WITHOUT = Assessor(disabled=[rule.id for rule in ASKED])
+
+
+def mention(text, *, ours=False, kind=Kind.POST):
+    reply = kind is Kind.COMMENT
+    return Mention(external_id="m", kind=kind, text=text, ours=ours, parent_id="r" if reply else None, published_at=NOW)
+
+
+def suspected(text, assessor=ASSESSOR, **how):
+    said = mention(text, **how)
+    found = assessor.assess(said, REVIEW if said.parent_id else None).signals
+    return {signal.rule: signal for signal in found if ".hunch" in signal.rule}
+
+
+def test_a_score_is_the_sum_of_weights_by_the_root_of_the_length():
+    read = Reading("the blue moon")
+    assert TWO.score(read, "one") == pytest.approx(-1 + 0.5 * (4 + 2) / math.sqrt(3))
+    assert TWO.score(read, "other") == pytest.approx((0 - 10 + 15) / math.sqrt(3) - 2)
+
+
+def test_what_the_model_has_never_seen_weighs_nothing():
+    assert TWO.score(Reading("nobody knows"), "one") == -1.0
+    assert TWO.score(Reading(""), "one") == -1.0
+
+
+@pytest.mark.parametrize("blue", range(1, 12))
+def test_the_packed_bars_say_what_the_scores_say(blue):
+    read = Reading("blue " * blue + "moon moon moon moon")
+    raised = {rule for rule, _ in TWO.of(["one", "other"]).find(read)}
+    assert raised == {rule for rule in ("one", "other") if TWO.score(read, rule) > 0}
+
+
+def test_only_the_rules_that_are_asked_for_are_found():
+    read = Reading("blue blue blue blue blue")
+    assert [rule for rule, _ in TWO.of(["one"]).find(read)] == ["one"]
+    assert TWO.of(["other"]).find(read) == ()
+
+
+def test_numbers_are_one_word_and_the_end_of_a_sentence_is_a_word():
+    words = heard(Reading("Pay $900. 2nd time"))
+    assert list(words) == ["pay", "#", ".", "#", "time"]
+    assert list(grams(words))[5:] == [("pay", "#"), ("#", "."), (".", "#"), ("#", "time")]
+
+
+def test_the_sentence_that_carries_most_is_shown():
+    text = "The room was fine. The blue moon. It rained."
+    read = Reading(text)
+    start, end = read.place(TWO.carrier(read, "one"))
+    assert text[start:end] == "The blue moon"
+
+
+def test_the_words_that_weigh_are_shown_with_their_shares():
+    shares = dict(TWO.shares(Reading("the blue moon"), "other"))
+    assert shares == {"blue": pytest.approx(7.5 / 10), "moon": pytest.approx(-2.5 / 10)}
+
+
+@pytest.mark.parametrize("line", ["8080\tword", "zz\tword", "= name 1\n808080\tword", "808080"])
+def test_a_file_that_cannot_be_read_is_refused(line):
+    with pytest.raises((ValueError, TypeError)):
+        read_hunches(f"# head\n= a 0 1 0\n= b 0 1 0\n= c 0 1 0\n{line}\n")
+
+
+def test_every_rule_with_a_hunch_is_in_the_file_and_says_that_it_is_a_likeness():
+    assert {rule.id for rule in ASKED} == set(hunches().bars)
+    assert all(rule.means.startswith("Reads like ") for rule in ASKED)
+
+
+def test_the_weights_of_the_longest_text_stay_in_their_bits():
+    assert (2 * READ - 1) * 127 < 1 << 14
+    for bar in hunches().bars.values():
+        assert 0 < bar.needed(READ) < 1 << 14
+
+
+SAID = next(text for rule in ASKED if rule.id == "clinical_harm_allegation.hunch" for text in rule.fires)
+
+
+def test_a_long_text_and_a_very_short_one_have_no_hunch():
+    assert suspected(SAID)
+    assert not suspected(f"{SAID} {'The room was blue and the chair was green. ' * (READ // 4)}")
+    assert not suspected(" ".join(SAID.split()[: LEAST - 1]))
+
+
+def test_a_hunch_can_be_switched_off_like_any_rule():
+    off = list(suspected(SAID))
+    assert off
+    assert not set(off) & set(suspected(SAID, Assessor(disabled=off)))
+
+
+def test_why_there_is_a_hunch_can_be_asked():
+    (rule,) = [rule for rule in suspected(SAID) if rule.startswith("clinical_harm_allegation")]
+    shares = carriers(mention(SAID), rule)
+    assert shares[0][1] > 0
+    assert sum(abs(share) for _, share in shares) == pytest.approx(1, abs=0.2)
+    assert carriers(mention(SAID), "clinical_harm_allegation.missed") == []
+
+
+NAMED = ("Maria", "Tom", "Mrs. Alvarez", "Priya", "Dear Mr. Chen", "Fatima", "Jo", "Samuel")
+POLITE = (
+    "Hi {}, thank you for telling us.",
+    "Hi {}, thank you for letting us know, we are sorry to hear this.",
+    "{}, thank you for your kind words!",
+    "Thanks so much for the lovely review, {}.",
+    "Hello {}, we appreciate your feedback and would like to talk; please call our office.",
+    "{}, we are sorry that we fell short. Please write to our patient relations team.",
+    "Thank you {}, your comments have been passed on to the team.",
+    "{}, we take every comment seriously. Please contact us so that we can learn more.",
+    "Dear {}, thanks for taking the time to write to us.",
+    "Thank you for the five stars, {}!",
+)
+PEOPLE = ("Muslims", "immigrants", "gay people", "trans people", "Black people", "disabled people", "women", "refugees")
+FRIENDLY = (
+    "I love how welcoming this clinic is to {}.",
+    "{} deserve the same care as everybody else.",
+    "So proud of all the {} who work at our hospital.",
+    "My neighbours are {} and they are wonderful friends.",
+    "Nobody should ever hurt {}.",
+    "We need more {} in medicine.",
+    "{} are people like you and me.",
+    "I stand with {} today and every day.",
+    "Happy to see {} celebrated at the community fair.",
+    "Great talk about the health of {} last night.",
+)
+PLAIN = (
+    "Our flu clinic is open on Saturday from nine to one.",
+    "Meet our new team of physical therapists!",
+    "Parking is free after five in the evening.",
+    "Wash your hands, wear a mask if you cough, and stay home when you are ill.",
+    "We are hiring nurses for the night shift, apply on our website.",
+    "The cafeteria has new soup and I am very happy about it.",
+    "Congratulations to our volunteers, who gave 4,000 hours this year.",
+    "The garden behind the hospital is in bloom.",
+    "Breast cancer screening saves lives. Ask your doctor when yours is due.",
+    "Lovely staff, short wait, would come again.",
+    "The doctor was kind and explained everything.",
+    "Anybody know a good dentist near the station?",
+    "Waiting room was full but we were seen on time.",
+    "I had my knee done there and it went very well.",
+    "Thanks to the whole night team for looking after my dad.",
+)
+
+
+@pytest.mark.parametrize(
+    ("texts", "how", "most"),
+    [
+        ([form.format(name) for form, name in product(POLITE, NAMED)], {"ours": True, "kind": Kind.COMMENT}, 0),
+        ([form.format(people) for form, people in product(FRIENDLY, PEOPLE)], {}, 1),
+        ([*PLAIN], {}, 0),
+        ([*PLAIN[:9]], {"ours": True}, 0),
+        ([one.text for one in phrases(Path(__file__).parents[1] / "benchmarks/accuracy/sentences/reputation.txt")
+          if one.risk == "none"], {}, 3),
+    ],
+    ids=["polite replies", "friendly posts", "plain posts", "own posts", "ordinary sentences"],
+)  # fmt: skip
+def test_ordinary_words_raise_no_hunch_that_is_told(texts, how, most):
+    told = [text for text in texts if any(signal.score >= 6 for signal in suspected(text, **how).values())]
+    assert len(told) <= most, told
+
+
+def test_more_is_found_in_sentences_that_nobody_taught_and_few_near_misses_are_mistaken():
+    folder = Path(__file__).parents[1] / "benchmarks" / "accuracy"
+    said = [one for name in ("unseen.txt", "unseen2.txt") for one in phrases(folder / name)]
+    shares = []
+    for assessor in (WITHOUT, ASSESSOR):
+        measured = tables(assessor, said)
+        found = sum(row.recall * row.sentences for row in measured) / sum(row.sentences for row in measured)
+        mistaken = sum(row.mistaken * row.near_misses for row in measured) / sum(row.near_misses for row in measured)
+        shares.append((found, mistaken))
+    (before, _), (after, mistaken) = shares
+    assert after > before + 0.15
+    assert mistaken <= 0.1
+
+
+@pytest.mark.skipif(not FOLDER.is_dir(), reason="the labelled texts are not here")
+def test_real_reviews_hardly_ever_read_like_a_threat():
+    texts = [row["text"] for path in sorted(FOLDER.glob("review_*.jsonl")) for row in rows(FOLDER, path.stem)][::5]
+    model = hunches().of(["threat_to_staff.hunch"])
+    raised = [text for text in texts if model.find(Reading(text))]
+    assert len(raised) <= 0.0002 * len(texts) + 1
+
+
+def test_a_text_in_another_language_has_no_hunch():
+    assert hunches().known(Reading("Lamentamos mucho lo ocurrido; llame a nuestra oficina, por favor.")) <= 6
+    assert not suspected(
+        "Lamentamos mucho lo ocurrido; llame a nuestra oficina, por favor.", ours=True, kind=Kind.COMMENT
+    )
