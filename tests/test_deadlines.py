@@ -19,7 +19,7 @@ from tests.line import CONFIG, Bench, Fake
 from tests.test_pipeline import said, turn
 
 DAY = timedelta(days=1)
-DEVICE = "The ventilator alarm failed and she turned blue."
+DEVICE = "The infusion pump on ward 3 malfunctioned again."
 FALL = "Mum fell out of bed on the ward and lay there all night."
 
 

@@ -146,6 +146,11 @@ def _new(incident: Incident, told_now: int) -> int:
     return new if new > 0 else told_now if told_now < incident.mentions else 0
 
 
+def _sentence(note: str) -> str:
+    said = line(note).rstrip(".")
+    return f"{cut(said[:1].upper() + said[1:], 400)}."
+
+
 def _said(incident: Incident, reason: Reason, new: int, now: datetime) -> str:  # noqa: PLR0911 (one for each reason)
     """One sentence: what has happened that this message is sent now."""
     if incident.rule in SOURCE_RULES:
@@ -153,11 +158,11 @@ def _said(incident: Incident, reason: Reason, new: int, now: datetime) -> str:  
     age = lasting(now - incident.opened_at)
     match reason:
         case Reason.OPENED if incident.note:
-            return cut(line(incident.note).rstrip("."), 400) + "."
+            return _sentence(incident.note)
         case Reason.GREW:
             return f"{new or ''} more {_mentions(new or 2)}, {incident.mentions} in all.".strip().capitalize()
         case Reason.WORSENED:
-            why = f"{cut(line(incident.note).rstrip('.'), 400)}. " if incident.note else ""
+            why = f"{_sentence(incident.note)} " if incident.note else ""
             return f"{why}This is worse than what was told before: read it again."
         case Reason.ESCALATED:
             last = incident.chain and incident.chain_step >= len(incident.chain)
