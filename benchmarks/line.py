@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import asyncio
 import cProfile
+import gc
 import html
 import json
 import pstats
@@ -165,6 +166,9 @@ class Stand:
 
     def __init__(self, line: Line, folder: Path, loop: asyncio.Runner) -> None:
         self.line, self.folder, self.loop = line, folder, loop
+        line.assessor.name  # noqa: B018  # read now, and put aside as the daemon does
+        gc.collect()
+        gc.freeze()
         self.template = folder / "template.db"
         first = Database(f"sqlite:///{self.template}")
         first.upgrade()
