@@ -14,7 +14,7 @@ from monitor.cli import shapes, timeline
 from monitor.cli.find import on_one_line
 from monitor.cli.frame import DONE, FAILED, Asked, command, opened
 from monitor.cli.removals import standing
-from monitor.cli.screen import Column, Screen
+from monitor.cli.screen import Column, Screen, many
 from monitor.cli.story import Story, by_beginning, conditions, means, points_at
 from monitor.cli.typed import Id
 from monitor.clocks import deadlines
@@ -322,8 +322,8 @@ def _show_mention(screen: Screen, story: Story, one: Stored) -> None:
 def _reach(one: Stored) -> str | None:
     """How far a mention reaches, and what that does; None where it reaches nobody who was counted."""
     said, step = one.mention, reach.step(one.mention)
-    counted = [f"{said.engagement:,} reactions"] if said.engagement else []
-    counted += [f"{said.audience:,} followers"] if said.audience and not said.ours else []
+    counted = [many(said.engagement, "reaction")] if said.engagement else []
+    counted += [many(said.audience, "follower")] if said.audience and not said.ours else []
     does = f": impacts are raised by {reach.raised(1, step) - 1}, to 5 at most" if step else ""
     return f"{', '.join(counted)}{does}" if counted else None
 
