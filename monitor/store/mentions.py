@@ -142,7 +142,7 @@ def add(
 
 
 _TOGETHER = 25
-"""Rows in one statement on SQLite, where each statement has a price of its own: a sixth off (benchmarks/store.py). It is
+"""Rows in one statement on SQLite, where each statement has a price of its own: an eighth off in the middle of six rounds, which vary by as much. It is
 725 values, and every build takes 999."""
 
 

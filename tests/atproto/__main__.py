@@ -3,7 +3,7 @@
     npm install --prefix FOLDER --no-package-lock "$PWD/tests/atproto"   # once; 300 packages
     python -m tests.atproto FOLDER
 
-needs Node.js 18, PostgreSQL's and Redis' programs, and takes a minute; it is no part of CI. The network runs on loopback:
+needs Node.js 18, PostgreSQL's and Redis' programs, and takes two minutes; it is no part of CI. The network runs on loopback:
 a directory, a server of accounts and an AppView. People of a clinic and its public write, reply, quote, edit nothing (the
 platform knows no edits) and delete, by the platform's own calls; then it is compared what the connector hands over."""
 
