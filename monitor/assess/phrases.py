@@ -174,7 +174,7 @@ def _touching(parts: tuple[_Part, ...]) -> frozenset[str] | None:
 
 def _plain(part: _Part) -> frozenset[str]:
     """The words with one of which `part` begins, none where it may begin with others."""
-    return frozenset() if part.loose or part.odd else part.words | part.heads.keys()
+    return frozenset() if part.loose or part.odd else part.words.union(part.heads)
 
 
 def _partner(parts: Iterable[_Part], common: Common) -> frozenset[str]:
