@@ -10,7 +10,7 @@ import pytest
 from benchmarks.accuracy.data import FOLDER, rows
 from benchmarks.accuracy.phrases import phrases, tables
 from monitor.assess import Assessor, carriers
-from monitor.assess.hunch import LEAST, READ, Bar, Hunches, grams, heard, hunches, read_hunches
+from monitor.assess.hunch import DOUBTED, LEAST, READ, Bar, Hunches, grams, heard, hunches, read_hunches
 from monitor.assess.lexicon import lexicon
 from monitor.assess.reading import Reading
 from monitor.model import Kind, Mention
@@ -51,14 +51,25 @@ def test_what_the_model_has_never_seen_weighs_nothing():
 @pytest.mark.parametrize("blue", range(1, 12))
 def test_the_packed_bars_say_what_the_scores_say(blue):
     read = Reading("blue " * blue + "moon moon moon moon")
-    raised = {rule for rule, _ in TWO.of(["one", "other"]).find(read)}
+    raised = {rule for rule, _ in TWO.of(["one", "other"]).raised(TWO.sum(heard(read), 0), read)}
     assert raised == {rule for rule in ("one", "other") if TWO.score(read, rule) > 0}
 
 
 def test_only_the_rules_that_are_asked_for_are_found():
     read = Reading("blue blue blue blue blue")
-    assert [rule for rule, _ in TWO.of(["one"]).find(read)] == ["one"]
-    assert TWO.of(["other"]).find(read) == ()
+    weighed = TWO.sum(heard(read), 0)
+    assert [rule for rule, _ in TWO.of(["one"]).raised(weighed, read)] == ["one"]
+    assert TWO.of(["other"]).raised(weighed, read) == ()
+
+
+def test_what_hardly_reads_like_a_class_is_doubted():
+    model = Hunches({"one": Bar(0.0, 1.0, 3.0, -2.0), "other": Bar(0.0, 1.0, 3.0)}, {"blue": bytes([124, 128])})
+    asked = model.of(["one", "other"])
+    for text, doubted in (("blue " * 4, ["one"]), ("blue and red and red", []), ("blue " * (DOUBTED + 1), [])):
+        read = Reading(text)
+        weighed = asked.weighed(read)
+        assert weighed is not None
+        assert list(asked.doubted(weighed, read)) == doubted
 
 
 def test_numbers_are_one_word_and_the_end_of_a_sentence_is_a_word():
@@ -93,7 +104,8 @@ def test_every_rule_with_a_hunch_is_in_the_file_and_says_that_it_is_a_likeness()
 def test_the_weights_of_the_longest_text_stay_in_their_bits():
     assert (2 * READ - 1) * 127 < 1 << 14
     for bar in hunches().bars.values():
-        assert 0 < bar.needed(READ) < 1 << 14
+        assert 0 < bar.needed(READ, bar.least) < 1 << 14
+        assert -(1 << 14) <= bar.needed(READ, bar.doubt) < bar.needed(READ, bar.least)
 
 
 SAID = next(text for rule in ASKED if rule.id == "clinical_harm_allegation.hunch" for text in rule.fires)
@@ -199,7 +211,8 @@ def test_more_is_found_in_sentences_that_nobody_taught_and_few_near_misses_are_m
 def test_real_reviews_hardly_ever_read_like_a_threat():
     texts = [row["text"] for path in sorted(FOLDER.glob("review_*.jsonl")) for row in rows(FOLDER, path.stem)][::5]
     model = hunches().of(["threat_to_staff.hunch"])
-    raised = [text for text in texts if model.find(Reading(text))]
+    reads = [Reading(text) for text in texts]
+    raised = [one.text for one in reads if (weighed := model.weighed(one)) is not None and model.raised(weighed, one)]
     assert len(raised) <= 0.0002 * len(texts) + 1
 
 

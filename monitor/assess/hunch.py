@@ -7,7 +7,8 @@ learned from together with those that mean nearly the same:
     score = constant + unit x (sum of the weights of the grams) / sqrt(number of words)
 
 It is asked for texts of at most `READ` words: they say one thing, and a long text would have a hunch of everything. A score
-above the rule's bar is a hunch; its span is that sentence which carries most of it. `hunch.tsv` has the weights;
+above the rule's bar is a hunch; its span is that sentence which carries most of it. A score far below it is a doubt: what a
+rule has found there by a wording is most likely a figure of speech, praise or news. `hunch.tsv` has the weights;
 `python -m benchmarks.accuracy.hunches` wrote it.
 """
 
@@ -27,11 +28,17 @@ from monitor.assess.reading import Reading, Span
 READ = 40
 """No text of more words is looked at: 79 grams of at most 127 stay in the bits that a sum has."""
 
+DOUBTED = 20
+"""Nor is there a doubt about one of more: beside much else, what a rule has found is soon outweighed."""
+
 LEAST = 4
 """Nor one of fewer: of so little one word decides."""
 
 KNOWN = 0.65
 """Nor is a text looked at of whose words fewer are known: it is in another language, or of names."""
+
+NEVER = -99.0
+"""A score that no text has."""
 
 Gram = str | tuple[str, str]
 """A word, or two that follow one another."""
@@ -43,15 +50,17 @@ _NUMBER = re.compile("[0-9]")
 
 
 class Bar(NamedTuple):
-    """Of one rule: its constant, the unit of its weights, and from which score on there is a hunch."""
+    """Of one rule: its constant, the unit of its weights, from which score on there is a hunch, and up to which a doubt."""
 
     constant: float
     unit: float
     least: float
+    doubt: float = NEVER
 
-    def needed(self, length: int) -> int:
-        """What the weights of a text of so many words must come to."""
-        return math.ceil((self.least - self.constant) / self.unit * math.sqrt(length))
+    def needed(self, length: int, score: float) -> int:
+        """What the weights of a text of so many words must come to for a score, within what the bits hold."""
+        needed = (score - self.constant) / self.unit * math.sqrt(length)
+        return math.ceil(max(min(needed, _TOP // 2), -(_TOP // 2)))
 
 
 def heard(read: Reading) -> Sequence[str]:
@@ -69,8 +78,8 @@ def grams(words: Sequence[str]) -> Iterator[Gram]:
 class Hunches:
     """The model: `bars` by rule, and the weights of a gram in their order, -127 to 127.
 
-    They travel packed in one integer, so that a text costs one look-up a gram and one sum. Every sum begins below zero by
-    what its bar needs, with the highest of its bits set: what still has it in the end is a hunch."""
+    They travel packed in one integer, so that a text costs one look-up a gram and one sum. To every sum the highest of its
+    bits is added and what a score needs is taken off: where that bit is still set, the score is reached."""
 
     def __init__(self, bars: Mapping[str, Bar], weights: Mapping[Gram, bytes]) -> None:
         """`weights` are 128 above themselves."""
@@ -124,27 +133,44 @@ class Hunches:
 
 
 class Asked:
-    """The model for the rules that are in force: what to begin with for every length, and which bits to look at."""
+    """The model for the rules that are in force: what to add for every length, and which bits to look at."""
 
     def __init__(self, model: Hunches, rules: Sequence[str]) -> None:
         self._model = model
         self._bits = {rule: _TOP << model._place[rule] for rule in rules}  # noqa: SLF001  # one thing in two parts
         self._all = sum(self._bits.values())
-        every = sum(_TOP << place for place in model._place.values())  # noqa: SLF001
-        self._starts = [
-            every - sum(min(model.bars[rule].needed(n), _TOP // 2) << model._place[rule] for rule in rules)  # noqa: SLF001
-            for n in range(READ + 1)
-        ]
+        self._hunches = [self._start(n, {rule: model.bars[rule].least for rule in rules}) for n in range(READ + 1)]
+        self._doubts = [self._start(n, {rule: model.bars[rule].doubt for rule in rules}) for n in range(READ + 1)]
 
-    def find(self, read: Reading) -> Sequence[tuple[str, Span]]:
+    def _start(self, length: int, scores: Mapping[str, float]) -> int:
+        """What to add to the weights of so many words, so that a rule's bit says whether its score is reached."""
+        start = sum(_TOP << place for place in self._model._place.values())  # noqa: SLF001
+        for rule, score in scores.items():
+            start -= self._model.bars[rule].needed(length, score) << self._model._place[rule]  # noqa: SLF001
+        return start
+
+    def weighed(self, read: Reading) -> int | None:
+        """The weights of a text, packed; None where it is too short or too long for the model."""
+        return self._model.sum(heard(read), 0) if LEAST <= len(read.words) <= READ else None
+
+    def raised(self, weighed: int, read: Reading) -> Sequence[tuple[str, Span]]:
         """The rules that have a hunch about a text, each with the sentence that carries most of it."""
-        length = len(read.words)
-        if not LEAST <= length <= READ:
-            return ()
-        raised = self._model.sum(heard(read), self._starts[length]) & self._all
-        if not raised or self._model.known(read) < KNOWN * length:
+        raised = weighed + self._hunches[len(read.words)] & self._all
+        if not raised or not self._knows(read):
             return ()
         return [(rule, self._model.carrier(read, rule)) for rule, bit in self._bits.items() if raised & bit]
+
+    def doubted(self, weighed: int, read: Reading) -> Sequence[str]:
+        """The rules like whose class a text of few words hardly reads."""
+        if len(read.words) > DOUBTED:
+            return ()
+        trusted = weighed + self._doubts[len(read.words)] & self._all
+        if trusted == self._all or not self._knows(read):
+            return ()
+        return [rule for rule, bit in self._bits.items() if not trusted & bit]
+
+    def _knows(self, read: Reading) -> bool:
+        return self._model.known(read) >= KNOWN * len(read.words)
 
 
 def _packed(weights: Iterable[bytes], classes: int) -> Iterator[int]:
@@ -163,7 +189,7 @@ def hunches() -> Hunches:
 
 
 def read_hunches(text: str) -> Hunches:
-    """The model of a data file: a head behind "# ", a line "= rule constant unit least" for each rule, then weights and gram.
+    """The model of a data file: a head behind "# ", a line "= rule constant unit least doubt" for each rule, then weights and gram.
 
     Raises ValueError where a line is none of these."""
     lines = text.splitlines()

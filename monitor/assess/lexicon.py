@@ -82,6 +82,11 @@ class LexiconRule:
     fires: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether what it finds is a wording, which a hunch may doubt: not a number or a name, nor an organisation's phrase."""
+        return not self.find[0].startswith("<") and not self.id.endswith(OWN)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lexicon:
@@ -188,6 +193,9 @@ def _together(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
     return tuple(Condition(names, place) for place, names in lists.items())
 
 
+OWN = ".own"
+"""How the ids of the rules end that hold an organisation's own phrases."""
+
 LONGEST_PHRASE = 12
 """No phrase of an organisation has more words."""
 _WIDEST = 12
@@ -221,7 +229,7 @@ def _own_rule(known: Lexicon, risk: str, phrases: Sequence[str]) -> LexiconRule:
     """The organisation's own phrases as a rule like those of the class."""
     like = [rule for rule in known.rules if rule.risk == risk]
     return LexiconRule(
-        id=f"{risk}.own",
+        id=f"{risk}{OWN}",
         risk=risk,
         means="What the organisation itself calls a sign of this class.",
         role=like[0].role,

@@ -92,7 +92,7 @@ def _rarity(token: _Token, common: Common) -> float:
 class _Part:
     """A place as it is met when a phrase is walked `way`, 1 or -1: after up to `gap` other words, a word that `step`
     takes, or a longer sequence; these are listed by their first word, or in `odd` where that is no plain word. `words` are the step's; it is `loose` where it takes
-    others too; `longer` says whether there are sequences."""
+    others too; `longer` says whether there are sequences; it takes at most `reach` words, gap included."""
 
     way: int
     gap: int
@@ -102,6 +102,7 @@ class _Part:
     words: frozenset[str]
     loose: bool
     longer: bool
+    reach: int
 
 
 def _parts(tokens: Sequence[_Token], way: int) -> tuple[_Part, ...]:
@@ -121,8 +122,10 @@ def _parts(tokens: Sequence[_Token], way: int) -> tuple[_Part, ...]:
 def _part(place: _Place, gap: int, way: int) -> _Part:
     heads: dict[str, tuple[tuple[_Part, ...], ...]] = {}
     odd = []
+    longest = 1
     for sequence in place.longer:
         parts = _parts(sequence, way)
+        longest = max(longest, _reach(parts))
         first = parts[0].step
         if first.prefixes or first.number or first.any or parts[0].heads or parts[0].odd:
             odd.append(parts)
@@ -131,7 +134,12 @@ def _part(place: _Place, gap: int, way: int) -> _Part:
                 heads[word] = (*heads.get(word, ()), parts)
     step = place.step
     loose = bool(step.prefixes) or step.any or step.number
-    return _Part(way, gap, step, heads, tuple(odd), step.words, loose, bool(place.longer))
+    return _Part(way, gap, step, heads, tuple(odd), step.words, loose, bool(place.longer), gap + longest)
+
+
+def _reach(parts: Iterable[_Part]) -> int:
+    """Over how many words `parts` reach at the most."""
+    return sum([part.reach for part in parts])
 
 
 _Failed = set[tuple[int, int, int]]
@@ -143,8 +151,8 @@ class Phrase:
     """A phrase split at one word of its anchor; `tag` is what it was compiled for.
 
     `previous` and `next` are the words that may touch the anchor, None where that cannot be said in advance; `partner`
-    are words of which one must stand somewhere around it, none where that cannot be said. Most candidates are refused by
-    them at once."""
+    are words of which one must stand at most `left` words before it or `right` after, none where that cannot be said. Most
+    candidates are refused by them at once."""
 
     before: tuple[_Part, ...]
     after: tuple[_Part, ...]
@@ -152,6 +160,8 @@ class Phrase:
     previous: frozenset[str] | None
     next: frozenset[str] | None
     partner: frozenset[str]
+    left: int
+    right: int
 
     def at(self, words: Sequence[str], i: int, failed: _Failed) -> tuple[int, int] | None:
         """First word and the one after the last of the phrase whose anchor is word `i`, None where the rest is missing.
@@ -283,16 +293,19 @@ def _place(alternatives: Sequence[str], lists: _Members) -> _Place:
 
 
 class _Hanging:
-    """The phrases that hang on one word, by what must touch it: most candidates are refused by one look-up."""
+    """The phrases that hang on one word, by what must touch it: most candidates are refused by one look-up. `left` and
+    `right` are how far the longest of them reach."""
 
-    __slots__ = ("after", "alone", "before", "others")
+    __slots__ = ("after", "alone", "before", "left", "others", "right")
 
     def __init__(self, phrases: Iterable[Phrase]) -> None:
         self.alone: list[int] = []
         self.after: dict[str, list[Phrase]] = {}
         self.before: dict[str, list[Phrase]] = {}
         self.others: list[Phrase] = []
+        self.left = self.right = 0
         for phrase in phrases:
+            self.left, self.right = max(self.left, phrase.left), max(self.right, phrase.right)
             if not phrase.before and not phrase.after:
                 self.alone.append(phrase.tag)
             elif phrase.next is not None:
@@ -303,6 +316,13 @@ class _Hanging:
                     self.before.setdefault(word, []).append(phrase)
             else:
                 self.others.append(phrase)
+
+
+_FEW = 24
+"""In so few words everything is near."""
+
+
+_NONE: list[Phrase] = []
 
 
 class Index(dict[str, Any]):
@@ -332,7 +352,7 @@ class Index(dict[str, Any]):
         after = (*sequence[at + 1 :], *after)
         left, right = _parts(before, -1), _parts(after, 1)
         partner = _partner((*left, *right), self._common)
-        phrase = Phrase(left, right, tag, _touching(left), _touching(right), partner)
+        phrase = Phrase(left, right, tag, _touching(left), _touching(right), partner, _reach(left), _reach(right))
         for word in place.step.words:
             self._words.setdefault(word, []).append(phrase)
         for prefix in place.step.prefixes:
@@ -354,35 +374,26 @@ class Index(dict[str, Any]):
     def hits(self, words: Sequence[str], start: int = 0, stop: int | None = None) -> Iterator[tuple[int, int, int]]:
         """Tag, first word and the one after the last of every phrase whose anchor lies in words[start:stop], in order."""
         last = len(words) - 1
-        said: frozenset[str] = frozenset()
+        few = frozenset(words) if last < _FEW else None
         failed: _Failed = set()
         hanging = list(map(self.__getitem__, words if stop is None else words[start:stop]))
         for i, found in compress(enumerate(hanging, start), hanging):
-            if found.alone:
-                for tag in found.alone:
-                    yield tag, i, i + 1
-            if found.after and i < last and (candidates := found.after.get(words[i + 1])):
-                yield from _there(candidates, words, i, failed)
-            if found.before and i and (candidates := found.before.get(words[i - 1])):
-                yield from _there(candidates, words, i, failed)
-            if candidates := found.others:
-                if stop is None:  # worth its while for a whole text, whose many words bring many candidates
-                    said = said or frozenset(words)
-                    candidates = [one for one in candidates if not (one.partner and one.partner.isdisjoint(said))]
-                if candidates:
-                    yield from _there(candidates, words, i, failed)
+            for tag in found.alone:
+                yield tag, i, i + 1
+            after = found.after.get(words[i + 1], _NONE) if found.after and i < last else _NONE
+            before = found.before.get(words[i - 1], _NONE) if found.before and i else _NONE
+            candidates = [*after, *before, *found.others] if after or before else found.others
+            if candidates:
+                near = few or frozenset(words[max(i - found.left, 0) : i + found.right + 1])
+                for phrase in candidates:
+                    if not (phrase.partner and phrase.partner.isdisjoint(near)) and (
+                        span := phrase.at(words, i, failed)
+                    ):
+                        yield (phrase.tag, *span)
 
     def any(self, words: Sequence[str], start: int, stop: int) -> bool:
         """Whether there are such hits."""
         return any(map(self.__getitem__, words[start:stop])) and next(self.hits(words, start, stop), None) is not None
-
-
-def _there(
-    candidates: Iterable[Phrase], words: Sequence[str], i: int, failed: _Failed
-) -> Iterator[tuple[int, int, int]]:
-    for phrase in candidates:
-        if span := phrase.at(words, i, failed):
-            yield (phrase.tag, *span)
 
 
 def words(token: str) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:

@@ -62,9 +62,11 @@ class Signals:
         if themes:
             for number in rules.themed:
                 hits.setdefault(number, []).extend(sorted(themes.values()))
-        for number, span in rules.suspected(read):
-            hits.setdefault(number, []).append(span)
-        signals = self._judged(rules, hits, _Scene(read, self._lists), parent, mood) if hits else ()
+        weighed = rules.hunches.weighed(read)
+        if weighed is not None:
+            for number, span in rules.suspected(weighed, read):
+                hits.setdefault(number, []).append(span)
+        signals = self._judged(rules, hits, _Scene(read, self._lists, weighed), parent, mood) if hits else ()
         return signals, tuple([self._themes[k] for k in sorted(themes)])
 
     def _judged(
@@ -75,12 +77,15 @@ class Signals:
         signals = []
         for number, spans in hits.items():
             rule = rules.rules[number]
-            if (rule.mood == "negative" and mood > _ANGRY) or (rule.mood == "unpraising" and mood >= _PRAISE):
+            if (rule.mood == "negative" and mood > _ANGRY) or (rule.mood == "unpraising" and mood >= PRAISE):
                 continue
             if rule.longest is not None and len(scene.read.words) > rule.longest:
                 continue
             if signal := self._best(rule, spans, scene, parent, mood):
                 signals.append((rule, signal))
+        if scene.weighed is not None and any(rule.doubtful for rule, _ in signals):
+            doubted = rules.doubted(scene.weighed, scene.read)
+            signals = [(rule, signal) for rule, signal in signals if not (rule.doubtful and rule.risk in doubted)]
         if not signals:
             return ()
         signals = _unsuspected(signals)
@@ -115,7 +120,7 @@ class Signals:
             if in_title and best and best.field == "text":
                 break
             impact = 5 if rule.severe and any(scene.meets(c, span) for c in rule.severe) else rule.impact
-            likelihood = self._likelihood(rule, span, scene, parent) * (rule.praise if mood >= _PRAISE else 1)
+            likelihood = self._likelihood(rule, span, scene, parent) * (rule.praise if mood >= PRAISE else 1)
             if best is None or impact * likelihood * 5 > best.score:
                 start, end = scene.read.place(span)
                 best = Signal(
@@ -171,7 +176,7 @@ _COMPLAINT = "brand_service_complaint"
 _TOLD = 6
 """From this score on an organisation is usually told."""
 
-_PRAISE = 0.6
+PRAISE = 0.6
 """From this mood on a text is praise. VADER gives it to texts of several kind words and no hard ones."""
 
 _ROLES = {
@@ -189,14 +194,16 @@ def _role(mention: Mention) -> str:
 
 
 def _unsuspected(signals: list[tuple[LexiconRule, Signal]]) -> list[tuple[LexiconRule, Signal]]:
-    """Without hunches where rules know better: of a class that a rule has graded, and beside one that is told."""
+    """Without hunches where rules know better: of a class that a rule has graded, and slight ones beside what is told."""
     ruled = [(rule.risk, signal.score) for rule, signal in signals if "<hunch>" not in rule.find]
     if not ruled or len(ruled) == len(signals):
         return signals
     known = {risk for risk, _ in ruled}
-    told = any(score >= _TOLD for _, score in ruled)
+    least = _TOLD if any(score >= _TOLD for _, score in ruled) else 0
     return [
-        (rule, signal) for rule, signal in signals if "<hunch>" not in rule.find or not (told or rule.risk in known)
+        (rule, signal)
+        for rule, signal in signals
+        if "<hunch>" not in rule.find or (signal.score >= least and rule.risk not in known)
     ]
 
 
@@ -233,15 +240,18 @@ class _RuleSet:
         self.themed = [number for phrase, number in found if phrase == "<theme>"]
         self.shapes = [(n, phrase[1:-1]) for phrase, n in found if phrase.startswith("<") and phrase not in _UNSHAPED]
         self._suspects = {rules[number].id: number for phrase, number in found if phrase == "<hunch>"}
-        self._hunches = hunches().of(self._suspects)
+        self.hunches = hunches().of(self._suspects)
         phrases = [(phrase, number) for phrase, number in found if not phrase.startswith("<")]
         phrases += [(phrase, -1 - k) for k, name in enumerate(lexicon.themes) for phrase in lexicon.themes[name]]
         self._index = Index(phrases, lists.phrases, lexicon.common)
 
-    def suspected(self, read: Reading) -> Sequence[tuple[int, Span]]:
+    def suspected(self, weighed: int, read: Reading) -> Sequence[tuple[int, Span]]:
         """The hunches about a short text: each with the sentence that carries most of it."""
-        found = self._hunches.find(read)
-        return [(self._suspects[rule], span) for rule, span in found] if found else ()
+        return [(self._suspects[rule], span) for rule, span in self.hunches.raised(weighed, read)]
+
+    def doubted(self, weighed: int, read: Reading) -> frozenset[str]:
+        """The classes of risk like which a short text hardly reads."""
+        return frozenset([self.rules[self._suspects[rule]].risk for rule in self.hunches.doubted(weighed, read)])
 
     def hits(self, words: Sequence[str]) -> tuple[dict[int, Span], dict[int, list[Span]]]:
         """The first find of each theme, and the finds of each rule."""
@@ -256,10 +266,11 @@ class _RuleSet:
 
 
 class _Scene:
-    """A text while rules look at it: what stands where, remembered."""
+    """A text while rules look at it: what stands where, remembered; and what hunches weigh of it, None of a long one."""
 
-    def __init__(self, read: Reading, lists: _Lists) -> None:
+    def __init__(self, read: Reading, lists: _Lists, weighed: int | None = None) -> None:
         self.read = read
+        self.weighed = weighed
         self._lists = lists
         self._present: dict[tuple[str, int, int], bool] = {}
         self._said: frozenset[str] | None = None
