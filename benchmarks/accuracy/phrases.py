@@ -18,7 +18,12 @@ from monitor.assess import Assessor
 from monitor.assess.lexicon import GUARD
 from monitor.model import Kind, Mention
 
-FILES = {"in view of the rules": "phrases.txt", "unseen": "unseen.txt", "unseen, by another": "unseen2.txt"}
+FILES = {
+    "in view of the rules": "phrases.txt",
+    "unseen": "unseen.txt",
+    "unseen, by another": "unseen2.txt",
+    "unseen, by a third, and measured last": "unseen3.txt",
+}
 """What is read, beside this module, and what the tables are called."""
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)

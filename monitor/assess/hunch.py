@@ -47,6 +47,7 @@ _BITS = 16
 _MASK = (1 << _BITS) - 1
 _TOP = 1 << _BITS - 1
 _NUMBER = re.compile("[0-9]")
+_NUMERIC = frozenset("$0123456789")
 
 
 class Bar(NamedTuple):
@@ -67,7 +68,7 @@ def heard(read: Reading) -> Sequence[str]:
     """The words of a text as the model knows them: a number is "#"."""
     if not _NUMBER.search(read.text):
         return read.words
-    return ["#" if word.lstrip("$")[:1].isdigit() else word for word in read.words]
+    return ["#" if word[0] in _NUMERIC and word.lstrip("$")[:1].isdigit() else word for word in read.words]
 
 
 def grams(words: Sequence[str]) -> Iterator[Gram]:
