@@ -72,6 +72,14 @@ def test_what_hardly_reads_like_a_class_is_doubted():
         assert list(asked.doubted(weighed, read)) == doubted
 
 
+def test_no_hunch_doubts_a_threat_a_crisis_or_what_is_no_wording():
+    doubtful = {rule.risk for rule in lexicon().rules if rule.doubtful}
+    assert "clinical_harm_allegation" in doubtful
+    assert not doubtful & {"threat_to_staff", "self_harm_crisis"}
+    own = lexicon().extended({"clinical_harm_allegation": ["bad knee"]}, {}).rules
+    assert not [rule.id for rule in own if rule.doubtful and (rule.find[0].startswith("<") or rule.id.endswith(".own"))]
+
+
 def test_numbers_are_one_word_and_the_end_of_a_sentence_is_a_word():
     words = heard(Reading("Pay $900. 2nd time"))
     assert list(words) == ["pay", "#", ".", "#", "time"]

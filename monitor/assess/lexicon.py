@@ -84,8 +84,9 @@ class LexiconRule:
 
     @property
     def doubtful(self) -> bool:
-        """Whether what it finds is a wording, which a hunch may doubt: not a number or a name, nor an organisation's phrase."""
-        return not self.find[0].startswith("<") and not self.id.endswith(OWN)
+        """Whether what it finds is a wording, which a hunch may doubt: not a number or a name, nor an organisation's phrase.
+        Where somebody may come to harm within the hour, a person looks, whatever a hunch thinks of the words."""
+        return self.risk not in _NEVER_DOUBTED and not self.find[0].startswith("<") and not self.id.endswith(OWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +193,8 @@ def _together(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
         lists[one.place] = (*lists.get(one.place, ()), *one.lists)
     return tuple(Condition(names, place) for place, names in lists.items())
 
+
+_NEVER_DOUBTED = ("threat_to_staff", "self_harm_crisis")
 
 OWN = ".own"
 """How the ids of the rules end that hold an organisation's own phrases."""
