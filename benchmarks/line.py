@@ -235,7 +235,8 @@ class Stand:
                 about = {one.external_id: self._hits(name, one) for name, one in said}
             said = [(name, one) for name, one in said if about[one.external_id]]
         with spent() as found["assess"]:
-            assessed = {one.external_id: self.line.assessor.assess(one, None) for _, one in said}
+            found_of = self.line.assessor.assess_all([(one, None) for _, one in said])
+            assessed = {one.external_id: assessment for (_, one), assessment in zip(said, found_of, strict=True)}
         ready = [
             (name, page, [_fresh(one, about, assessed) for one in page.mentions if one.external_id in assessed])
             for name, some in pages

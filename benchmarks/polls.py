@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -159,6 +159,10 @@ class _Mute:
 
     def assess(self, _mention: Mention, _parent: Mention | None = None) -> Assessment:
         return Assessment(lang="en", sentiment=0.0, assessor=self.name)
+
+    def assess_all(self, said: Sequence[tuple[Mention, Mention | None]]) -> list[Assessment]:
+        """One for each."""
+        return [self.assess(*one) for one in said]
 
 
 @asynccontextmanager

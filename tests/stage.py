@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -115,6 +115,9 @@ class Plain:
     def assess(self, mention: Mention, _parent: Mention | None = None) -> Assessment:
         signals = (threat(),) if mention.text == THREAT else ()
         return Assessment(lang="en", sentiment=-0.5, signals=signals, assessor=self.name)
+
+    def assess_all(self, said: Sequence[tuple[Mention, Mention | None]]) -> list[Assessment]:
+        return [self.assess(*one) for one in said]
 
     def opinion(self, _mention: Mention) -> None:
         """It knows no words that say how content somebody is."""

@@ -10,6 +10,7 @@ import pytest
 
 from monitor.assess import RISKS, Assessor
 from monitor.assess.lexicon import GUARD, LexiconRule, _check, lexicon
+from monitor.assess.signals import Subject
 from monitor.model import Kind, Mention
 
 SHARED = Path(os.environ.get("WELLHEARD_SHARED", Path(__file__).resolve().parents[2] / "shared"))
@@ -294,7 +295,7 @@ def work(text, role):
     sys.settrace(trace)
     try:
         read = reading.Reading(asked.text)
-        ASSESSOR._signals.find(asked, read, REVIEW if role != "public" else None, 0.0)
+        ASSESSOR._signals.find([Subject(asked, read, REVIEW if role != "public" else None, 0.0)])
     finally:
         sys.settrace(before)
     return ran

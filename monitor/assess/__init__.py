@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from importlib.metadata import version
 
@@ -11,7 +11,7 @@ from monitor.assess.hunch import hunches
 from monitor.assess.lexicon import RISKS, lexicon
 from monitor.assess.opinion import Opinion
 from monitor.assess.reading import Reading
-from monitor.assess.signals import Signals
+from monitor.assess.signals import Signals, Subject
 from monitor.assess.vader import emoji_in
 from monitor.model import Assessment, Mention
 from monitor.voice import Voice
@@ -67,14 +67,26 @@ class Assessor:
         Language and sentiment are the text's, or the title's where there is no text. Signals and themes are of both, and
         are looked for in any language: the rules are English, and a threat in English inside a text that is not should not
         be missed."""
-        read, said = _read(mention)
-        lang = said.language(mention.lang)
-        sentiment = opinion.weighed(said) if lang == "en" else _wordless(said) if lang is None else None
-        signals, themes = self._signals.find(mention, read, parent, _mood(mention.stars, sentiment))
-        if self._voice is not None and mention.ours:
-            signals += self._voice.signals(mention)
-        shown = tuple([theme for theme in themes if theme not in self._unreliable])
-        return Assessment(lang=lang, sentiment=sentiment, signals=signals, themes=shown, assessor=self.name)
+        return self.assess_all([(mention, parent)])[0]
+
+    def assess_all(self, said: Sequence[tuple[Mention, Mention | None]]) -> list[Assessment]:
+        """The same for many mentions, each with what it answers, in a fifth less time: each stage goes over some hundred texts
+        before the next, so that a processor need not learn every stage anew with every text."""
+        return [assessment for some in _portions(said) for assessment in self._portion(some)]
+
+    def _portion(self, said: Sequence[tuple[Mention, Mention | None]]) -> Iterator[Assessment]:
+        reads = [_read(mention) for mention, _ in said]
+        langs = [own.language(mention.lang) for (mention, _), (_, own) in zip(said, reads, strict=True)]
+        sentiments = _sentiments([own for _, own in reads], langs)
+        subjects = [
+            Subject(mention, read, parent, _mood(mention.stars, sentiment))
+            for (mention, parent), (read, _), sentiment in zip(said, reads, sentiments, strict=True)
+        ]
+        found = self._signals.find(subjects)
+        for (mention, _), lang, sentiment, (signals, themes) in zip(said, langs, sentiments, found, strict=True):
+            own = self._voice.signals(mention) if self._voice is not None and mention.ours else ()
+            shown = tuple([theme for theme in themes if theme not in self._unreliable])
+            yield Assessment(lang=lang, sentiment=sentiment, signals=signals + own, themes=shown, assessor=self.name)
 
     def opinion(self, mention: Mention) -> Opinion | None:
         """What `mention` thinks and which words say so, for whoever asks why; None where it is not English."""
@@ -87,6 +99,30 @@ def carriers(mention: Mention, rule: str) -> list[tuple[str, float]]:
     weighed, below 0 where it spoke against; none for a rule that looks for words of its own."""
     model = hunches()
     return model.shares(_read(mention)[0], rule) if rule in model.bars else []
+
+
+_MANY, _LONG = 100, 200_000
+"""So many texts, and of so many characters together, are held split into words at once."""
+
+
+def _portions(said: Sequence[tuple[Mention, Mention | None]]) -> Iterator[Sequence[tuple[Mention, Mention | None]]]:
+    start = length = 0
+    for at, (mention, _) in enumerate(said):
+        length += len(mention.text)
+        if at > start and (at - start == _MANY or length > _LONG):
+            yield said[start:at]
+            start, length = at, len(mention.text)
+    if start < len(said):
+        yield said[start:]
+
+
+def _sentiments(reads: Sequence[Reading], langs: Sequence[str | None]) -> list[float | None]:
+    """What each text thinks, None where that cannot be read."""
+    scores = iter(opinion.scores([read for read, lang in zip(reads, langs, strict=True) if lang == "en"]))
+    return [
+        next(scores) if lang == "en" else _wordless(read) if lang is None else None
+        for read, lang in zip(reads, langs, strict=True)
+    ]
 
 
 def _read(mention: Mention) -> tuple[Reading, Reading]:

@@ -201,8 +201,15 @@ def _both(read: Reading, known: Model) -> bool:
 
 def weighed(read: Reading, known: Model | None = None) -> float:
     """The score of an English text alone."""
-    felt = read.felt()
-    return score(felt.compound, (known or weights()).odds(read.words[read.titled :], felt))
+    return scores([read], known)[0]
+
+
+def scores(reads: Sequence[Reading], known: Model | None = None) -> list[float]:
+    """The scores of English texts."""
+    known = known or weights()
+    felts = [read.felt() for read in reads]
+    odds = [known.odds(read.words[read.titled :], felt) for read, felt in zip(reads, felts, strict=True)]
+    return [score(felt.compound, one) for felt, one in zip(felts, odds, strict=True)]
 
 
 def _carriers(known: Model, read: Reading, words: Sequence[str], felt: Felt) -> list[tuple[str, float]]:

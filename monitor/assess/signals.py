@@ -7,7 +7,8 @@ sentence is looked up once per list and sentence, so that the work grows with th
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from monitor.assess.hunch import hunches
 from monitor.assess.lexicon import GUARD, Condition, Lexicon, LexiconRule
@@ -21,6 +22,15 @@ _SMALL_TALK = 300
 
 _NEGATOR_REACH = 3
 """A negator so many words before a find takes it back."""
+
+
+class Subject(NamedTuple):
+    """A mention as rules look at it: read, beside what it answers, with its `mood`, -1 to 1: how content its author sounds."""
+
+    mention: Mention
+    read: Reading
+    parent: Mention | None
+    mood: float
 
 
 class Signals:
@@ -49,20 +59,33 @@ class Signals:
             for role, roles in _ROLES.items()
         }
 
-    def find(
-        self, mention: Mention, read: Reading, parent: Mention | None, mood: float
+    def find(self, subjects: Sequence[Subject]) -> list[tuple[tuple[Signal, ...], tuple[str, ...]]]:
+        """The signals, worst first, and the themes of each. A signal of the title is left out where the text shows the same
+        rule."""
+        sets = [self._sets[_role(one.mention)] for one in subjects]
+        found = [rules.hits(one.read.words) for rules, one in zip(sets, subjects, strict=True)]
+        weighed = [rules.hunches.weighed(one.read) for rules, one in zip(sets, subjects, strict=True)]
+        return [
+            self._found(rules, one, themes, hits, weight)
+            for rules, one, (themes, hits), weight in zip(sets, subjects, found, weighed, strict=True)
+        ]
+
+    def _found(
+        self,
+        rules: _RuleSet,
+        subject: Subject,
+        themes: Mapping[int, Span],
+        hits: dict[int, list[Span]],
+        weighed: int | None,
     ) -> tuple[tuple[Signal, ...], tuple[str, ...]]:
-        """The signals, worst first, and the themes of `mention`, which is `read`. `mood` is -1 to 1: how content its
-        author sounds. A signal of the title is left out where the text shows the same rule."""
-        rules = self._sets[_role(mention)]
-        themes, hits = rules.hits(read.words)
+        """The signals of one, given what its words found."""
+        mention, read, parent, mood = subject
         if rules.shapes and (mention.ours or read.telling):
             for number, shape in rules.shapes:
                 hits.setdefault(number, []).extend(self._shaped(shape, read, parent))
         if themes:
             for number in rules.themed:
                 hits.setdefault(number, []).extend(sorted(themes.values()))
-        weighed = rules.hunches.weighed(read)
         if weighed is not None:
             for number, span in rules.suspected(weighed, read):
                 hits.setdefault(number, []).append(span)

@@ -163,22 +163,20 @@ def _sort(  # noqa: PLR0917  # the whole of what a page is sorted by
     line: Line, tx: Transaction, source: Source, state: SourceState, said: Mapping[str, Mention], now: datetime
 ) -> _Sorted:
     stored = mentions.known(tx, state.platform, said)
-    parents = _parents(tx, state.platform, said)
+    assessed = _assessed(line, tx, source, state, said, stored, now)
     found = _Sorted(stored)
     for key, mention in said.items():
-        old = stored.get(key)
+        old, fresh = stored.get(key), assessed.get(key)
         if old is None:
-            found.new += _new(line, source, state, mention, _about(line, source, mention), parents, now)
+            found.new += [fresh] if fresh else []
         elif old.gone:
             if mention.ours:  # our own words were kept: they are up again, whoever took them down
                 found.back.append(key)
             continue  # what was purged for a platform's or a person's sake does not rise again
         elif old.peer != bool(source.peer):  # what is about us, too, is ours, whoever found it first
-            about = None if source.peer else _about(line, source, mention)
-            found.claimed += [(old.id, one) for one in _new(line, source, state, mention, about, parents, now)]
-        elif old.fingerprint != mention.fingerprint:
-            about = _about(line, source, mention) or _About((), source.marks)
-            found.changed.append((old, _edit(old, _fresh(line, mention, about, parents, history=old.history))))
+            found.claimed += [(old.id, fresh)] if fresh else []
+        elif fresh:
+            found.changed.append((old, _edit(old, fresh)))
         elif mention.engagement is not None and mention.engagement != old.engagement:
             found.reactions[old.id] = mention.engagement
             if by_reactions(mention.engagement) > by_reactions(old.engagement):
@@ -191,19 +189,37 @@ def _sort(  # noqa: PLR0917  # the whole of what a page is sorted by
     return found
 
 
-def _new(  # noqa: PLR0917  # called once a mention
+def _assessed(  # noqa: PLR0917  # called once a page
     line: Line,
+    tx: Transaction,
     source: Source,
     state: SourceState,
-    mention: Mention,
-    about: _About | None,
-    parents: Mapping[str, Mention],
+    said: Mapping[str, Mention],
+    stored: Mapping[str, Known],
     now: datetime,
-) -> list[Fresh]:
-    """The mention as one that we see for the first time; none where it is about nothing of ours."""
-    if about is None:
-        return []
-    return [_fresh(line, mention, about, parents, history=_history(source, state, mention, now))]
+) -> dict[str, Fresh]:
+    """What of a page is new or changed and about us, assessed all at once."""
+    about = {key: one for key, mention in said.items() if (one := _wanted(line, source, mention, stored.get(key)))}
+    parents = _parents(tx, state.platform, said)
+    found = line.assessor.assess_all([(said[key], parents.get(said[key].parent_id or "")) for key in about])
+    return {
+        key: _fresh(said[key], about[key], assessment, history=_history(source, state, said[key], stored.get(key), now))
+        for key, assessment in zip(about, found, strict=True)
+    }
+
+
+def _wanted(line: Line, source: Source, mention: Mention, old: Known | None) -> _About | None:
+    """What a mention that is to be assessed is about; None where it is not: it is about nothing of ours, was taken down, is
+    ours and was found by a competitor's source, or is as it is stored."""
+    if old is None:
+        return _about(line, source, mention)
+    if old.gone:
+        return None
+    if old.peer != bool(source.peer):
+        return None if source.peer else _about(line, source, mention)
+    if old.fingerprint != mention.fingerprint:
+        return _about(line, source, mention) or _About((), source.marks)
+    return None
 
 
 def _about(line: Line, source: Source, mention: Mention) -> _About | None:
@@ -219,13 +235,11 @@ def _about(line: Line, source: Source, mention: Mention) -> _About | None:
     return _About(tuple(hits), labels | dict(source.marks))
 
 
-def _fresh(line: Line, mention: Mention, about: _About, parents: Mapping[str, Mention], *, history: bool) -> Fresh:
-    parent = parents.get(mention.parent_id) if mention.parent_id else None
+def _fresh(mention: Mention, about: _About, assessment: Assessment, *, history: bool) -> Fresh:
     peer = PEER in about.labels
-    found = line.assessor.assess(mention, parent)
     return Fresh(
         mention=mention,
-        assessment=replace(found, signals=()) if peer else found,  # a competitor's risks are not ours
+        assessment=replace(assessment, signals=()) if peer else assessment,  # a competitor's risks are not ours
         topics=about.topics,
         labels=about.labels,
         history=history,
@@ -242,8 +256,11 @@ def _edit(old: Known, fresh: Fresh) -> Fresh:
     return fresh._replace(history=not worse, judged=not worse)
 
 
-def _history(source: Source, state: SourceState, mention: Mention, now: datetime) -> bool:
-    """Whether it was said before we watched: it is counted, and opens nothing."""
+def _history(source: Source, state: SourceState, mention: Mention, old: Known | None, now: datetime) -> bool:
+    """Whether it was said before we watched: it is counted, and opens nothing. What is stored stays what it was, but for
+    what a competitor's source had found."""
+    if old is not None and old.peer == bool(source.peer):
+        return old.history
     if mention.published_at < now - source.backfill:
         return True
     return state.walked_at is None and mention.published_at < state.created_at
@@ -261,11 +278,9 @@ def _adopt(line: Line, tx: Transaction, platform: str, new: Iterable[Fresh]) -> 
     parents = {fresh.mention.external_id: fresh.mention for fresh in new if not fresh.mention.ours}
     if not parents:
         return
-    again: dict[int, Assessment] = {}
-    for child in mentions.orphans(tx, platform, parents):
-        if child.mention.parent_id in parents:
-            again[child.id] = line.assessor.assess(child.mention, parents[child.mention.parent_id])
-    mentions.reassess(tx, again, judge=True)
+    orphans = [one for one in mentions.orphans(tx, platform, parents) if one.mention.parent_id in parents]
+    found = line.assessor.assess_all([(one.mention, parents[one.mention.parent_id or ""]) for one in orphans])
+    mentions.reassess(tx, {one.id: assessment for one, assessment in zip(orphans, found, strict=True)}, judge=True)
 
 
 _LONGEST_KEY, _LONGEST_LANG, _LARGEST = 500, 35, 2**62

@@ -130,10 +130,7 @@ def _assessed(line: Line, tx: Transaction, batch: Sequence[Stored]) -> dict[int,
         wanted = {one.mention.parent_id for one in batch if one.platform == platform and one.mention.ours}
         found = mentions.parents(tx, platform, {key for key in wanted if key})
         parents |= {(platform, key): parent for key, parent in found.items()}
-    assessed = {
-        one.id: kept(
-            line.assessor.assess(one.mention, parents.get((one.platform, one.mention.parent_id or ""))), one.assessment
-        )
-        for one in batch
-    }
+    answered = [(one.mention, parents.get((one.platform, one.mention.parent_id or ""))) for one in batch]
+    anew = line.assessor.assess_all(answered)
+    assessed = {one.id: kept(new, one.assessment) for one, new in zip(batch, anew, strict=True)}
     return assessed | {one.id: replace(assessed[one.id], signals=()) for one in batch if one.peer}
