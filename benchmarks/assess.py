@@ -226,7 +226,7 @@ def main() -> None:
     for name, texts in (stored(asked.data) if asked.data else made).items():
         rates = compared(texts, asked.rounds)
         numbers = "".join(
-            f"{rate:>{width},.0f}" for rate, width in zip(rates.values(), (11, 10, 9, 9, 10, 9, 9), strict=True)
+            f"{rate:>{width},.0f}" for rate, width in zip(rates.values(), (11, 10, 9, 9, 10, 9, 9, 9), strict=True)
         )
         print(
             f"{name[:35]:36}{numbers}{1e6 / rates['whole']:>8.1f}{rates['package'] / rates['whole']:>8.2f}x", flush=True

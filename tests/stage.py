@@ -25,7 +25,7 @@ from monitor import daemon
 from monitor.channels import Webhook
 from monitor.config import load
 from monitor.connector import Page, Secret
-from monitor.model import Assessment, Kind, Mention
+from monitor.model import Assessment, Kind, Mention, Signal
 from monitor.pipeline import Line, judge, poll_due, report
 from monitor.pipeline.deliver import deliver_all
 from monitor.pipeline.line import assemble
@@ -118,6 +118,10 @@ class Plain:
 
     def assess_all(self, said: Sequence[tuple[Mention, Mention | None]]) -> list[Assessment]:
         return [self.assess(*one) for one in said]
+
+    def doubted(self, *_: object) -> tuple[Signal, ...]:
+        """It believes what it finds."""
+        return ()
 
     def opinion(self, _mention: Mention) -> None:
         """It knows no words that say how content somebody is."""

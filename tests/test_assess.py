@@ -1,6 +1,7 @@
 """A mention becomes an assessment: one sentence for each promise of the face."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -18,6 +19,28 @@ def review(text, **more):
 
 def assess(text, **more):
     return ASSESSOR.assess(review(text, **more))
+
+
+def test_a_page_is_assessed_as_its_mentions_alone_are(monkeypatch):
+    reply = replace(review("Hi Ann, your crown failed because you skipped visits."), kind=Kind.COMMENT, ours=True)
+    texts = [
+        "",
+        "Rude.",
+        "Muy mal servicio, nunca mas",
+        "x" * 300,
+        "I will kill that doctor.",
+        "They lost my chart.",
+        "\U0001f600",
+    ]
+    said = [*((review(text), None) for text in texts * 3), (reply, review("My crown broke.", author="Ann"))]
+    alone = [ASSESSOR.assess(*one) for one in said]
+    for many, long in ((100, 200_000), (4, 200_000), (100, 30), (1, 1)):
+        monkeypatch.setattr("monitor.assess._MANY", many)
+        monkeypatch.setattr("monitor.assess._LONG", long)
+        assert ASSESSOR.assess_all(said) == alone
+    assert len({one.lang for one in alone}) == 3
+    assert alone[-1].signals
+    assert ASSESSOR.assess_all([]) == []
 
 
 def test_an_english_text_has_language_sentiment_and_themes():

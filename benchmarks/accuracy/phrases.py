@@ -22,12 +22,13 @@ FILES = {
     "in view of the rules": "phrases.txt",
     "unseen": "unseen.txt",
     "unseen, by another": "unseen2.txt",
-    "unseen, by a third, and measured last": "unseen3.txt",
+    "unseen, by a third": "unseen3.txt",
+    "unseen, by a fourth, and measured last": "unseen4.txt",
 }
 """What is read, beside this module, and what the tables are called."""
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
-_REVIEW = Mention(external_id="r", kind=Kind.REVIEW, text="-", published_at=_AT)
+REVIEW = Mention(external_id="r", kind=Kind.REVIEW, text="-", published_at=_AT)
 
 
 class Phrase(NamedTuple):
@@ -74,7 +75,7 @@ def tables(assessor: Assessor, said: Iterable[Phrase]) -> list[Row]:
 
 def score(assessor: Assessor, one: Phrase) -> float:
     """The worst signal of the sentence's class, -1 without one."""
-    signals = assessor.assess(mention(one), _REVIEW if one.role == "owner_reply" else None).signals
+    signals = assessor.assess(mention(one), REVIEW if one.role == "owner_reply" else None).signals
     return max((signal.score for signal in signals if signal.risk == one.risk), default=-1)
 
 

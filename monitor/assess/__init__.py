@@ -13,10 +13,10 @@ from monitor.assess.opinion import Opinion
 from monitor.assess.reading import Reading
 from monitor.assess.signals import Signals, Subject
 from monitor.assess.vader import emoji_in
-from monitor.model import Assessment, Mention
+from monitor.model import Assessment, Mention, Signal
 from monitor.voice import Voice
 
-_VERSION = 5
+_VERSION = 6
 """Of the code in this package: raised when it judges otherwise, so that what is stored can be assessed again."""
 
 
@@ -87,6 +87,10 @@ class Assessor:
             own = self._voice.signals(mention) if self._voice is not None and mention.ours else ()
             shown = tuple([theme for theme in themes if theme not in self._unreliable])
             yield Assessment(lang=lang, sentiment=sentiment, signals=signals + own, themes=shown, assessor=self.name)
+
+    def doubted(self, mention: Mention, sentiment: float | None, parent: Mention | None = None) -> tuple[Signal, ...]:
+        """What rules find in `mention` and is not believed of so few words, for whoever asks why nothing was told."""
+        return self._signals.doubted(Subject(mention, _read(mention)[0], parent, _mood(mention.stars, sentiment)))
 
     def opinion(self, mention: Mention) -> Opinion | None:
         """What `mention` thinks and which words say so, for whoever asks why; None where it is not English."""

@@ -7,9 +7,9 @@ learned from together with those that mean nearly the same:
     score = constant + unit x (sum of the weights of the grams) / sqrt(number of words)
 
 It is asked for texts of at most `READ` words: they say one thing, and a long text would have a hunch of everything. A score
-above the rule's bar is a hunch; its span is that sentence which carries most of it. A score far below it is a doubt: what a
-rule has found there by a wording is most likely a figure of speech, praise or news. `hunch.tsv` has the weights;
-`python -m benchmarks.accuracy.hunches` wrote it.
+above the rule's bar is a hunch; its span is that sentence which carries most of it. A score far below it is a doubt: of many
+rules that find by a wording it is known below which score their finds are mostly figures of speech, praise or news, and
+those are dropped. `hunch.tsv` has the weights; `python -m benchmarks.accuracy.hunches` wrote it.
 """
 
 from __future__ import annotations
@@ -37,9 +37,6 @@ LEAST = 4
 KNOWN = 0.65
 """Nor is a text looked at of whose words fewer are known: it is in another language, or of names."""
 
-NEVER = -99.0
-"""A score that no text has."""
-
 Gram = str | tuple[str, str]
 """A word, or two that follow one another."""
 
@@ -51,17 +48,27 @@ _NUMERIC = frozenset("$0123456789")
 
 
 class Bar(NamedTuple):
-    """Of one rule: its constant, the unit of its weights, from which score on there is a hunch, and up to which a doubt."""
+    """Of one rule: its constant, the unit of its weights, and from which score on there is a hunch."""
 
     constant: float
     unit: float
     least: float
-    doubt: float = NEVER
 
-    def needed(self, length: int, score: float) -> int:
-        """What the weights of a text of so many words must come to for a score, within what the bits hold."""
-        needed = (score - self.constant) / self.unit * math.sqrt(length)
+    def needed(self, length: int) -> int:
+        """What the weights of a text of so many words must come to for a hunch, within what the bits hold."""
+        needed = (self.least - self.constant) / self.unit * math.sqrt(length)
         return math.ceil(max(min(needed, _TOP // 2), -(_TOP // 2)))
+
+    def score(self, weight: int, length: int) -> float:
+        """The score of a text of so many words whose grams weigh so much."""
+        return self.constant + self.unit * weight / math.sqrt(max(length, 1))
+
+
+class Doubt(NamedTuple):
+    """Of a rule that finds by a wording: which rule's score says whether to believe it, and below which it is not."""
+
+    rule: str
+    below: float
 
 
 def heard(read: Reading) -> Sequence[str]:
@@ -77,15 +84,19 @@ def grams(words: Sequence[str]) -> Iterator[Gram]:
 
 
 class Hunches:
-    """The model: `bars` by rule, and the weights of a gram in their order, -127 to 127.
+    """The model: `bars` by rule, the weights of a gram in their order, -127 to 127, and what is doubted, by rule.
 
-    They travel packed in one integer, so that a text costs one look-up a gram and one sum. To every sum the highest of its
+    Weights travel packed in one integer, so that a text costs one look-up a gram and one sum. To every sum the highest of its
     bits is added and what a score needs is taken off: where that bit is still set, the score is reached."""
 
-    def __init__(self, bars: Mapping[str, Bar], weights: Mapping[Gram, bytes]) -> None:
+    def __init__(
+        self, bars: Mapping[str, Bar], weights: Mapping[Gram, bytes], doubts: Mapping[str, Doubt] | None = None
+    ) -> None:
         """`weights` are 128 above themselves."""
         self.bars = dict(bars)
+        self.doubts = dict(doubts or {})
         self._place = {rule: _BITS * i for i, rule in enumerate(bars)}
+        self._tops = sum(_TOP << place for place in self._place.values())
         self._packed = dict(zip(weights, _packed(weights.values(), len(self.bars)), strict=True)).get
 
     def of(self, rules: Iterable[str]) -> Asked:
@@ -101,13 +112,16 @@ class Hunches:
 
     def weight(self, words: Sequence[str], rule: str) -> int:
         """What the grams of some words weigh together."""
-        total = self.sum(words, sum(_TOP << place for place in self._place.values()))
-        return (total >> self._place[rule] & _MASK) - _TOP
+        return self.part(self.sum(words, 0), rule)
+
+    def part(self, weighed: int, rule: str) -> int:
+        """A rule's part of what a text weighs."""
+        return (weighed + self._tops >> self._place[rule] & _MASK) - _TOP
 
     def score(self, read: Reading, rule: str) -> float:
         """How far above its bar a text is, below 0: under it."""
         words, bar = heard(read), self.bars[rule]
-        return bar.constant + bar.unit * self.weight(words, rule) / math.sqrt(max(len(words), 1)) - bar.least
+        return bar.score(self.weight(words, rule), len(words)) - bar.least
 
     def carrier(self, read: Reading, rule: str) -> Span:
         """The sentence whose words add most."""
@@ -140,15 +154,13 @@ class Asked:
         self._model = model
         self._bits = {rule: _TOP << model._place[rule] for rule in rules}  # noqa: SLF001  # one thing in two parts
         self._all = sum(self._bits.values())
-        self._hunches = [self._start(n, {rule: model.bars[rule].least for rule in rules}) for n in range(READ + 1)]
-        self._doubts = [self._start(n, {rule: model.bars[rule].doubt for rule in rules}) for n in range(READ + 1)]
+        self._starts = [self._start(length) for length in range(READ + 1)]
 
-    def _start(self, length: int, scores: Mapping[str, float]) -> int:
-        """What to add to the weights of so many words, so that a rule's bit says whether its score is reached."""
-        start = sum(_TOP << place for place in self._model._place.values())  # noqa: SLF001
-        for rule, score in scores.items():
-            start -= self._model.bars[rule].needed(length, score) << self._model._place[rule]  # noqa: SLF001
-        return start
+    def _start(self, length: int) -> int:
+        """What to add to the weights of so many words, so that a rule's bit says whether its bar is reached."""
+        model = self._model
+        needed = sum(model.bars[rule].needed(length) << model._place[rule] for rule in self._bits)  # noqa: SLF001
+        return model._tops - needed  # noqa: SLF001
 
     def weighed(self, read: Reading) -> int | None:
         """The weights of a text, packed; None where it is too short or too long for the model."""
@@ -156,19 +168,26 @@ class Asked:
 
     def raised(self, weighed: int, read: Reading) -> Sequence[tuple[str, Span]]:
         """The rules that have a hunch about a text, each with the sentence that carries most of it."""
-        raised = weighed + self._hunches[len(read.words)] & self._all
+        raised = weighed + self._starts[len(read.words)] & self._all
         if not raised or not self._knows(read):
             return ()
         return [(rule, self._model.carrier(read, rule)) for rule, bit in self._bits.items() if raised & bit]
 
-    def doubted(self, weighed: int, read: Reading) -> Sequence[str]:
-        """The rules like whose class a text of few words hardly reads."""
-        if len(read.words) > DOUBTED:
-            return ()
-        trusted = weighed + self._doubts[len(read.words)] & self._all
-        if trusted == self._all or not self._knows(read):
-            return ()
-        return [rule for rule, bit in self._bits.items() if not trusted & bit]
+    def doubts(self, rule: str, weighed: int, read: Reading) -> bool:
+        """Whether a text of few words reads so little like the class of what a rule has found that it is not believed."""
+        length = len(read.words)
+        return length <= DOUBTED and self._below(rule, weighed, length) and self._knows(read)
+
+    def doubts_sentence(self, rule: str, read: Reading, sentence: Span) -> bool:
+        """The same of one of its sentences."""
+        words = heard(read)[slice(*sentence)]
+        return self._below(rule, self._model.sum(words, 0), len(words))
+
+    def _below(self, rule: str, weighed: int, length: int) -> bool:
+        doubt = self._model.doubts.get(rule)
+        if doubt is None or doubt.rule not in self._bits:
+            return False
+        return self._model.bars[doubt.rule].score(self._model.part(weighed, doubt.rule), length) < doubt.below
 
     def _knows(self, read: Reading) -> bool:
         return self._model.known(read) >= KNOWN * len(read.words)
@@ -190,17 +209,19 @@ def hunches() -> Hunches:
 
 
 def read_hunches(text: str) -> Hunches:
-    """The model of a data file: a head behind "# ", a line "= rule constant unit least doubt" for each rule, then weights and gram.
+    """The model of a data file: a head behind "# ", a line "= rule constant unit least" for each rule that has hunches, "~ rule rule
+    below" for one that is doubted, then weights and gram.
 
     Raises ValueError where a line is none of these."""
     lines = text.splitlines()
-    start = next((i for i, line in enumerate(lines) if line[:1] not in "#="), len(lines))
-    said = [line.split() for line in lines[:start] if line.startswith("= ")]
-    bars = {rule: Bar(*map(float, numbers)) for _, rule, *numbers in said}
+    start = next((i for i, line in enumerate(lines) if line[:1] not in "#=~"), len(lines))
+    said = [line.split() for line in lines[:start]]
+    bars = {rule: Bar(*map(float, numbers)) for sign, rule, *numbers in said if sign == "="}
+    doubts = {found: Doubt(rule, float(below)) for sign, found, rule, below, *_ in said if sign == "~"}
     weights = {_gram(words): bytes.fromhex(row) for row, words in (line.split("\t") for line in lines[start:])}
     if wrong := [gram for gram, row in weights.items() if len(row) != len(bars)]:
         raise ValueError(f"hunch.tsv: the line of {wrong[0]!r} has not one weight for each rule")
-    return Hunches(bars, weights)
+    return Hunches(bars, weights, doubts)
 
 
 def _gram(said: str) -> Gram:

@@ -82,12 +82,6 @@ class LexiconRule:
     fires: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
 
-    @property
-    def doubtful(self) -> bool:
-        """Whether what it finds is a wording, which a hunch may doubt: not a number or a name, nor an organisation's phrase.
-        Where somebody may come to harm within the hour, a person looks, whatever a hunch thinks of the words."""
-        return self.risk not in _NEVER_DOUBTED and not self.find[0].startswith("<") and not self.id.endswith(OWN)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lexicon:
@@ -157,6 +151,8 @@ def _rule(risk: str, file: Mapping[str, Any], said: Mapping[str, Any]) -> Lexico
     if unknown := set(said) - known:
         raise ValueError(f"{risk}.toml, rule {said.get('id')}: {', '.join(sorted(unknown))} is no field of a rule")
     both = {**file.get("defaults", {}), **said}
+    # What speaks against a wording has been weighed where a hunch is raised.
+    barred = () if "<hunch>" in said["find"] else file.get("defaults", {}).get("unless", ())
     return LexiconRule(
         id=f"{risk}.{said['id']}",
         risk=risk,
@@ -164,7 +160,7 @@ def _rule(risk: str, file: Mapping[str, Any], said: Mapping[str, Any]) -> Lexico
         role=both["role"],
         find=tuple(said["find"]),
         needs=_conditions(said.get("with", ())),
-        unless=_together(_conditions((*file.get("defaults", {}).get("unless", ()), *said.get("unless", ())))),
+        unless=_together(_conditions((*barred, *said.get("unless", ())))),
         impact=both["impact"],
         likelihood=both["likelihood"],
         severe=_conditions(both.get("severe", ())),
@@ -193,8 +189,6 @@ def _together(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
         lists[one.place] = (*lists.get(one.place, ()), *one.lists)
     return tuple(Condition(names, place) for place, names in lists.items())
 
-
-_NEVER_DOUBTED = ("threat_to_staff", "self_harm_crisis")
 
 OWN = ".own"
 """How the ids of the rules end that hold an organisation's own phrases."""

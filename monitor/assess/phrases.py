@@ -333,11 +333,19 @@ class Index(dict[str, Any]):
         self._common = common
         self._prefixed: dict[str, list[Phrase]] = {}
         self._words: dict[str, list[Phrase]] = {}
+        self._left_out: frozenset[int] = frozenset()
         members = _Members(lists)
         for text, tag in phrases:
             for variant in _tokens(text, members):
                 self._hang(variant, (), (), tag)
         self._longest = max(map(len, self._prefixed), default=0)
+
+    def without(self, tags: Iterable[int]) -> Index:
+        """The same phrases without those of some tags."""
+        other = Index((), {}, self._common)
+        other._words, other._prefixed, other._longest = self._words, self._prefixed, self._longest
+        other._left_out = frozenset(tags)
+        return other
 
     def _hang(
         self, sequence: tuple[_Token, ...], before: tuple[_Token, ...], after: tuple[_Token, ...], tag: int
@@ -364,7 +372,8 @@ class Index(dict[str, Any]):
         found = list(self._words.get(word, ()))
         for length in range(1, min(len(word), self._longest) + 1):
             found += self._prefixed.get(word[:length], ())
-        known = _Hanging(dict.fromkeys(found)) if found else None
+        found = [phrase for phrase in dict.fromkeys(found) if phrase.tag not in self._left_out]
+        known = _Hanging(found) if found else None
         if len(word) <= 32:
             if len(self) >= 65_536:
                 self.clear()

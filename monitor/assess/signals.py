@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from monitor.assess.hunch import hunches
+from monitor.assess.hunch import Asked, hunches
 from monitor.assess.lexicon import GUARD, Condition, Lexicon, LexiconRule
 from monitor.assess.phrases import END, Index, Lists
 from monitor.assess.reading import Reading, Span
@@ -70,6 +70,16 @@ class Signals:
             for rules, one, (themes, hits), weight in zip(sets, subjects, found, weighed, strict=True)
         ]
 
+    def doubted(self, subject: Subject) -> tuple[Signal, ...]:
+        """What rules find in one and nobody is told, since a text of few words reads too little like it."""
+        rules, read = self._sets[_role(subject.mention)], subject.read
+        weighed = rules.hunches.weighed(read)
+        if weighed is None:
+            return ()
+        hits = self._hits(rules, subject, *rules.hits(read.words), weighed)
+        met = self._met(rules, hits, _Scene(read, self._lists, weighed), subject)
+        return tuple(signal for rule, signal in met if _doubted(rules.hunches, rule, signal, weighed, read))
+
     def _found(
         self,
         rules: _RuleSet,
@@ -79,7 +89,20 @@ class Signals:
         weighed: int | None,
     ) -> tuple[tuple[Signal, ...], tuple[str, ...]]:
         """The signals of one, given what its words found."""
-        mention, read, parent, mood = subject
+        hits = self._hits(rules, subject, themes, hits, weighed)
+        signals = self._judged(rules, hits, _Scene(subject.read, self._lists, weighed), subject) if hits else ()
+        return signals, tuple([self._themes[k] for k in sorted(themes)])
+
+    def _hits(
+        self,
+        rules: _RuleSet,
+        subject: Subject,
+        themes: Mapping[int, Span],
+        hits: dict[int, list[Span]],
+        weighed: int | None,
+    ) -> dict[int, list[Span]]:
+        """What the words found, and what shapes, themes and hunches add."""
+        mention, read, parent, _ = subject
         if rules.shapes and (mention.ours or read.telling):
             for number, shape in rules.shapes:
                 hits.setdefault(number, []).extend(self._shaped(shape, read, parent))
@@ -89,14 +112,33 @@ class Signals:
         if weighed is not None:
             for number, span in rules.suspected(weighed, read):
                 hits.setdefault(number, []).append(span)
-        signals = self._judged(rules, hits, _Scene(read, self._lists, weighed), parent, mood) if hits else ()
-        return signals, tuple([self._themes[k] for k in sorted(themes)])
+        return hits
 
     def _judged(
-        self, rules: _RuleSet, hits: dict[int, list[Span]], scene: _Scene, parent: Mention | None, mood: float
+        self, rules: _RuleSet, hits: dict[int, list[Span]], scene: _Scene, subject: Subject
     ) -> tuple[Signal, ...]:
         """The signals of the rules whose finds hold, worst first; under the guard only those that override it, and beside
         one that is told no complaint about the service: a threat is not also that."""
+        signals = self._met(rules, hits, scene, subject)
+        if signals and scene.weighed is not None:
+            weighed, asked, read = scene.weighed, rules.hunches, scene.read
+            signals = [found for found in signals if not _doubted(asked, *found, weighed, read)]
+        if not signals:
+            return ()
+        signals = _unsuspected(signals)
+        if any(rule.risk == GUARD for rule, _ in signals):
+            signals = [(rule, signal) for rule, signal in signals if rule.despite_guard]
+        found = sorted((signal for _, signal in signals), key=lambda s: (-s.score, s.start, s.rule))
+        if len(found) > 1 and found[0].score >= TOLD and ".hunch" not in found[0].rule:
+            # An ordinary complaint beside it says nothing more; an allegation of fraud does.
+            found = [signal for signal in found if signal.risk != _COMPLAINT or signal.impact > 1]
+        return tuple(found)
+
+    def _met(
+        self, rules: _RuleSet, hits: dict[int, list[Span]], scene: _Scene, subject: Subject
+    ) -> list[tuple[LexiconRule, Signal]]:
+        """The rules whose conditions are met, each with its worst find."""
+        parent, mood = subject.parent, subject.mood
         signals = []
         for number, spans in hits.items():
             rule = rules.rules[number]
@@ -106,19 +148,7 @@ class Signals:
                 continue
             if signal := self._best(rule, spans, scene, parent, mood):
                 signals.append((rule, signal))
-        if scene.weighed is not None and any(rule.doubtful for rule, _ in signals):
-            doubted = rules.doubted(scene.weighed, scene.read)
-            signals = [(rule, signal) for rule, signal in signals if not (rule.doubtful and rule.risk in doubted)]
-        if not signals:
-            return ()
-        signals = _unsuspected(signals)
-        if any(rule.risk == GUARD for rule, _ in signals):
-            signals = [(rule, signal) for rule, signal in signals if rule.despite_guard]
-        found = sorted((signal for _, signal in signals), key=lambda s: (-s.score, s.start, s.rule))
-        if len(found) > 1 and found[0].score >= _TOLD and ".hunch" not in found[0].rule:
-            # An ordinary complaint beside it says nothing more; an allegation of fraud does.
-            found = [signal for signal in found if signal.risk != _COMPLAINT or signal.impact > 1]
-        return tuple(found)
+        return signals
 
     def _shaped(self, shape: str, read: Reading, parent: Mention | None) -> Iterator[Span]:
         """Finds of a shape as spans of words."""
@@ -196,7 +226,7 @@ _UNSHAPED = ("<theme>", "<hunch>")
 
 _ANGRY = -0.2
 _COMPLAINT = "brand_service_complaint"
-_TOLD = 6
+TOLD = 6
 """From this score on an organisation is usually told."""
 
 PRAISE = 0.6
@@ -216,18 +246,22 @@ def _role(mention: Mention) -> str:
     return "owner_reply" if mention.kind is Kind.COMMENT else "owner_post"
 
 
+def _doubted(asked: Asked, rule: LexiconRule, signal: Signal, weighed: int, read: Reading) -> bool:
+    """Whether neither a text nor that sentence of it which has the find reads like the find's class: an allegation stays one
+    beside a word about the parking."""
+    if not asked.doubts(rule.id, weighed, read):
+        return False
+    if signal.field == "title" or len(read.sentences) == 1:
+        return True
+    first = read.words_of(signal.start, signal.end)[0]
+    sentence = read.sentences[max(bisect_right(read.sentences, (first, len(read.words))) - 1, 0)]
+    return asked.doubts_sentence(rule.id, read, sentence)
+
+
 def _unsuspected(signals: list[tuple[LexiconRule, Signal]]) -> list[tuple[LexiconRule, Signal]]:
-    """Without hunches where rules know better: of a class that a rule has graded, and slight ones beside what is told."""
-    ruled = [(rule.risk, signal.score) for rule, signal in signals if "<hunch>" not in rule.find]
-    if not ruled or len(ruled) == len(signals):
-        return signals
-    known = {risk for risk, _ in ruled}
-    least = _TOLD if any(score >= _TOLD for _, score in ruled) else 0
-    return [
-        (rule, signal)
-        for rule, signal in signals
-        if "<hunch>" not in rule.find or (signal.score >= least and rule.risk not in known)
-    ]
+    """Without hunches of a class that a rule has graded: that one knows better."""
+    graded = {rule.risk for rule, _ in signals if "<hunch>" not in rule.find}
+    return [(rule, signal) for rule, signal in signals if "<hunch>" not in rule.find or rule.risk not in graded]
 
 
 class _Lists:
@@ -267,20 +301,20 @@ class _RuleSet:
         phrases = [(phrase, number) for phrase, number in found if not phrase.startswith("<")]
         phrases += [(phrase, -1 - k) for k, name in enumerate(lexicon.themes) for phrase in lexicon.themes[name]]
         self._index = Index(phrases, lists.phrases, lexicon.common)
+        brief = {number: rule.longest for number, rule in enumerate(rules) if rule.longest is not None}
+        self._brief = max(brief.values(), default=0)
+        self._index_of_long = self._index.without(brief)
 
     def suspected(self, weighed: int, read: Reading) -> Sequence[tuple[int, Span]]:
         """The hunches about a short text: each with the sentence that carries most of it."""
         return [(self._suspects[rule], span) for rule, span in self.hunches.raised(weighed, read)]
 
-    def doubted(self, weighed: int, read: Reading) -> frozenset[str]:
-        """The classes of risk like which a short text hardly reads."""
-        return frozenset([self.rules[self._suspects[rule]].risk for rule in self.hunches.doubted(weighed, read)])
-
     def hits(self, words: Sequence[str]) -> tuple[dict[int, Span], dict[int, list[Span]]]:
         """The first find of each theme, and the finds of each rule."""
         themes: dict[int, Span] = {}
         hits: dict[int, list[Span]] = {}
-        for tag, start, end in self._index.hits(words):
+        index = self._index if len(words) <= self._brief else self._index_of_long
+        for tag, start, end in index.hits(words):
             if tag < 0:
                 themes.setdefault(-1 - tag, (start, end))
             else:

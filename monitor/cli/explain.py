@@ -316,6 +316,9 @@ def _show_mention(screen: Screen, story: Story, one: Stored) -> None:
         _show_signal(screen, one, signal)
     if not found.signals:
         screen.text("no risk", indent=2)
+    for signal in story.doubted(one):
+        why = "not believed: so few words read too little like it"
+        screen.facts([(signal.rule, f'{why}, at {signal.field} "{points_at(one, signal)[:200]}"')], indent=2)
     _show_decisions(screen, story, one)
 
 

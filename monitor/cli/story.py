@@ -67,6 +67,7 @@ class Story:
             facts |= {
                 "signals": [_signal(one, found) for found in one.assessment.signals],
                 "assessor": one.assessment.assessor,
+                "not_believed": [_signal(one, found) for found in self.doubted(one)],
                 "opinion": why and asdict(why),
                 "matched_rules": self.matched(one),
                 "unmet": self.unmet(one),
@@ -75,6 +76,12 @@ class Story:
                 "source_facts": shapes.source(one.source, one.platform, self.state(one.source), known),
             }
         return facts
+
+    def doubted(self, one: Stored) -> tuple[Signal, ...]:
+        """What the assessor of today finds in a mention and does not believe."""
+        said = one.mention
+        parents = mentions.parents(self.tx, one.platform, {said.parent_id} if said.ours and said.parent_id else ())
+        return self.line.assessor.doubted(said, one.assessment.sentiment, parents.get(said.parent_id or ""))
 
     def _decided(self, one: Incident) -> dict[str, Any]:
         sent = outbox.listed(self.tx, incident_id=one.id)
