@@ -211,7 +211,9 @@ def test_ordinary_words_raise_no_hunch_that_is_told(texts, how, most):
 
 def test_more_is_found_in_sentences_that_nobody_taught_and_few_near_misses_are_mistaken():
     folder = Path(__file__).parents[1] / "benchmarks" / "accuracy"
-    said = [one for name in ("unseen.txt", "unseen2.txt", "unseen3.txt", "unseen4.txt") for one in phrases(folder / name)]
+    said = [
+        one for name in ("unseen.txt", "unseen2.txt", "unseen3.txt", "unseen4.txt") for one in phrases(folder / name)
+    ]
     shares = []
     for assessor in (WITHOUT, ASSESSOR):
         measured = tables(assessor, said)
