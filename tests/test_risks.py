@@ -82,8 +82,9 @@ def test_staff_who_speak_about_their_work_are_left_alone(rule):
 
 def test_a_threat_and_a_disclosed_patient_override_the_guard():
     assert risks("Union meeting Tuesday. I'm going to kill that nurse.") == {"threat_to_staff"}
-    disclosed = risks("My patient in bed 9, the mayor's wife, is detoxing, and we're short again.")
-    assert disclosed == {"privacy_breach_allegation", "self_disclosed_phi"}  # told, and stored
+    assert risks("My patient in bed 9, the mayor's wife, is detoxing, and we're short again.") == {
+        "privacy_breach_allegation"
+    }
 
 
 @pytest.mark.parametrize("risk", [risk for risk in RISKS if risk.startswith("own_")])

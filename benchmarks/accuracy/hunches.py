@@ -214,7 +214,7 @@ def _barred(
     least, doubts, kept = math.inf, dict[str, float](), np.array([])
     for _ in range(3):
         highest = constant + NEAR * (least - constant)
-        doubts = _doubts(rule, chosen, scores, fitted, highest)
+        doubts = _doubts(rule, chosen, scores, fitted, highest) if _told(rule) else {}
         kept = np.array([_believed(found, doubts, score) for found, score in zip(chosen.found, scores, strict=True)])
         kept |= ~chosen.short & np.array(list(map(bool, chosen.found)))
         least = max(_bar(heard[chosen.near], kept[chosen.near], room), lowest)

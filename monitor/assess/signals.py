@@ -259,9 +259,17 @@ def _doubted(asked: Asked, rule: LexiconRule, signal: Signal, weighed: int, read
 
 
 def _unsuspected(signals: list[tuple[LexiconRule, Signal]]) -> list[tuple[LexiconRule, Signal]]:
-    """Without hunches of a class that a rule has graded: that one knows better."""
-    graded = {rule.risk for rule, _ in signals if "<hunch>" not in rule.find}
-    return [(rule, signal) for rule, signal in signals if "<hunch>" not in rule.find or rule.risk not in graded]
+    """Without hunches where rules know better: of a class that a rule has graded, and slight ones beside what is told."""
+    ruled = [(rule.risk, signal.score) for rule, signal in signals if "<hunch>" not in rule.find]
+    if not ruled or len(ruled) == len(signals):
+        return signals
+    known = {risk for risk, _ in ruled}
+    least = TOLD if any(score >= TOLD for _, score in ruled) else 0
+    return [
+        (rule, signal)
+        for rule, signal in signals
+        if "<hunch>" not in rule.find or (signal.score >= least and rule.risk not in known)
+    ]
 
 
 class _Lists:
