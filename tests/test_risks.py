@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from monitor.assess import RISKS, Assessor
+from monitor.assess.hunch import hunches
 from monitor.assess.lexicon import GUARD, LexiconRule, _check, lexicon
+from monitor.assess.reading import Reading
 from monitor.assess.signals import Subject
 from monitor.model import Kind, Mention
 
@@ -182,6 +184,14 @@ class TestMeaning:
         told = signals("They misdiagnosed me.", stars=1)
         praised = signals("They misdiagnosed me.", stars=5)
         assert told[0].score > 6 > praised[0].score > 0
+
+    def test_an_allegation_stays_one_beside_a_word_about_the_parking(self):
+        text = "They misdiagnosed me. Parking is awful too."
+        asked, read = hunches().of(["clinical_harm_allegation.hunch"]), Reading(text)
+        assert asked.doubts(
+            "clinical_harm_allegation.misdiagnosed", asked.weighed(read), read
+        )  # the whole would be doubted
+        assert "clinical_harm_allegation" in risks(text)
 
     def test_praise_does_not_lower_a_danger(self):
         assert (

@@ -7,7 +7,7 @@ sentence is looked up once per list and sentence, so that the work grows with th
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from monitor.assess.hunch import Asked, hunches
@@ -31,6 +31,10 @@ class Subject(NamedTuple):
     read: Reading
     parent: Mention | None
     mood: float
+
+
+_Found = tuple[dict[int, Span], dict[int, list[Span]]]
+"""What words found: the first place of each theme, and the places of each rule."""
 
 
 class Signals:
@@ -65,10 +69,7 @@ class Signals:
         sets = [self._sets[_role(one.mention)] for one in subjects]
         found = [rules.hits(one.read.words) for rules, one in zip(sets, subjects, strict=True)]
         weighed = [rules.hunches.weighed(one.read) for rules, one in zip(sets, subjects, strict=True)]
-        return [
-            self._found(rules, one, themes, hits, weight)
-            for rules, one, (themes, hits), weight in zip(sets, subjects, found, weighed, strict=True)
-        ]
+        return list(map(self._shown, sets, subjects, found, weighed))
 
     def doubted(self, subject: Subject) -> tuple[Signal, ...]:
         """What rules find in one and nobody is told, since a text of few words reads too little like it."""
@@ -76,32 +77,21 @@ class Signals:
         weighed = rules.hunches.weighed(read)
         if weighed is None:
             return ()
-        hits = self._hits(rules, subject, *rules.hits(read.words), weighed)
+        hits = self._hits(rules, subject, rules.hits(read.words), weighed)
         met = self._met(rules, hits, _Scene(read, self._lists, weighed), subject)
         return tuple(signal for rule, signal in met if _doubted(rules.hunches, rule, signal, weighed, read))
 
-    def _found(
-        self,
-        rules: _RuleSet,
-        subject: Subject,
-        themes: Mapping[int, Span],
-        hits: dict[int, list[Span]],
-        weighed: int | None,
+    def _shown(
+        self, rules: _RuleSet, subject: Subject, found: _Found, weighed: int | None
     ) -> tuple[tuple[Signal, ...], tuple[str, ...]]:
-        """The signals of one, given what its words found."""
-        hits = self._hits(rules, subject, themes, hits, weighed)
+        """The signals and themes of one, given what its words found."""
+        hits = self._hits(rules, subject, found, weighed)
         signals = self._judged(rules, hits, _Scene(subject.read, self._lists, weighed), subject) if hits else ()
-        return signals, tuple([self._themes[k] for k in sorted(themes)])
+        return signals, tuple([self._themes[k] for k in sorted(found[0])])
 
-    def _hits(
-        self,
-        rules: _RuleSet,
-        subject: Subject,
-        themes: Mapping[int, Span],
-        hits: dict[int, list[Span]],
-        weighed: int | None,
-    ) -> dict[int, list[Span]]:
+    def _hits(self, rules: _RuleSet, subject: Subject, found: _Found, weighed: int | None) -> dict[int, list[Span]]:
         """What the words found, and what shapes, themes and hunches add."""
+        themes, hits = found
         mention, read, parent, _ = subject
         if rules.shapes and (mention.ours or read.telling):
             for number, shape in rules.shapes:
@@ -317,7 +307,7 @@ class _RuleSet:
         """The hunches about a short text: each with the sentence that carries most of it."""
         return [(self._suspects[rule], span) for rule, span in self.hunches.raised(weighed, read)]
 
-    def hits(self, words: Sequence[str]) -> tuple[dict[int, Span], dict[int, list[Span]]]:
+    def hits(self, words: Sequence[str]) -> _Found:
         """The first find of each theme, and the finds of each rule."""
         themes: dict[int, Span] = {}
         hits: dict[int, list[Span]] = {}
