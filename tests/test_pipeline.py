@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from monitor import daemon
 from monitor.connector import AuthRejected, Page, Throttled, Unavailable
 from monitor.model import Kind, Mention, Outcome, State
-from monitor.pipeline import deliver, ingest, judge, poll_due, rescore, retain
+from monitor.pipeline import Line, deliver, ingest, judge, poll_due, rescore, retain
 from monitor.pipeline.deliver import deliver_all, finish
 from monitor.pipeline.retain import preview
 from monitor.pipeline.work import NotPossible, ack, assign, replay, resolve, silence, unsilence
@@ -390,6 +390,32 @@ async def test_a_notification_that_is_refused_for_good_is_told_by_another_way(ma
     replay(bench.line, failed.id)
     await turn(bench)
     assert bench.channel.taken[-1].id == failed.id
+
+
+async def test_what_a_send_that_ends_while_the_rest_is_claimed_has_to_tell_is_sent_in_the_same_turn(
+    making: Making, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = CONFIG + '[risks.threat_to_staff]\ninboxes = ["risk", "director"]\n'
+    bench = await watching(making, [Page(mentions=[said(clock, "1", THREAT)], cursor={"at": 1})], config=two)
+    refused, taken, run = asyncio.Event(), bench.channel.send, Line.run
+
+    async def send(notification: Any) -> None:
+        if notification.inbox == "risk":
+            await refused.wait()
+            raise refusal("no such mailbox", permanent=True)
+        await taken(notification)
+
+    async def claimed(line: Line, work: Any, *args: Any, **named: Any) -> Any:
+        result = await run(line, work, *args, **named)
+        if work.__name__ == "_claim" and result == [] and len(line.sending) == 1:  # it ends while this is awaited
+            refused.set()
+            await finish(line)
+        return result
+
+    monkeypatch.setattr(bench.channel, "send", send)
+    monkeypatch.setattr(Line, "run", claimed)
+    await turn(bench)
+    assert bench.reasons() == [("director", "opened"), ("marketing", "delivery_failed")]
 
 
 async def test_unanswered_reviews_are_told_when_their_time_is_over(making: Making, clock: Clock) -> None:

@@ -50,11 +50,12 @@ async def deliver_all(line: Line) -> int:
     """Sends all that is due now and waits for it. Returns how many sends were tried."""
     tried = 0
     while True:
+        held = bool(line.sending)  # one that ends while the others are claimed may have written the next
         started = await deliver(line)
         tried += started
         if line.sending:
             await asyncio.wait(line.sending, return_when=asyncio.FIRST_COMPLETED)
-        elif not started:
+        elif not started and not held:
             return tried
 
 
