@@ -11,10 +11,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from monitor.assess import Assessor
+from monitor.pipeline import line
 from tests.clock import Clock
 from tests.postgres import Postgres, PostgresMissing, postgres
 
@@ -60,6 +63,25 @@ sys.addaudithook(_stay_at_home)
 def pytest_configure() -> None:
     # pytest-asyncio warns at its start where pyproject leaves this option unset, and warnings are errors here.
     warnings.filterwarnings("ignore", message="(?s).*asyncio_default_fixture_loop_scope")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _assessors() -> Iterator[None]:
+    """One assessor for all lines that would make an equal one: they share nothing but what it knows, and most of a second
+    goes into each. One with a voice is made anew."""
+    made: dict[str, Assessor] = {}
+
+    def assessor(**values: Any) -> Assessor:
+        if values["voice"] is not None:
+            return Assessor(**values)
+        key = repr(sorted(values.items()))
+        if key not in made:
+            made[key] = Assessor(**values)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line, "Assessor", assessor)
+        yield
 
 
 @pytest.fixture

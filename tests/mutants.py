@@ -125,7 +125,14 @@ def unnoticed(platform: str) -> list[str]:
     faults = [fault for fault in FAULTS if (platform, fault.__name__) not in MEANINGLESS]
     assert found, f"connectors/{platform}.py has no connector of that platform"
     assert tests, f"connectors/{platform}.py has no tests"
+    _quietly("--collect-only", *tests)  # all that they import is imported now, once, and not in every child
     return [fault.__name__ for fault in faults if _passes(found[0], fault, tests)]
+
+
+def _quietly(*arguments: str) -> int:
+    silence = io.StringIO()
+    with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
+        return pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *arguments])
 
 
 def _passes(connector: type[Connector], fault: Fault, tests: list[str]) -> bool:
@@ -133,9 +140,7 @@ def _passes(connector: type[Connector], fault: Fault, tests: list[str]) -> bool:
     child = os.fork()
     if child == 0:
         connector.poll = fault(connector.poll)  # type: ignore[method-assign, assignment]
-        silence = io.StringIO()
-        with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
-            code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests])
+        code = _quietly(*tests)
         os._exit(0 if code == pytest.ExitCode.OK else 1 if code == pytest.ExitCode.TESTS_FAILED else 2)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert code in (0, 1), f"the tests could not be run: {' '.join(tests)}"

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests import mutants
 from tests.mutants import TESTS, platforms
 
 
@@ -19,3 +20,11 @@ def test_every_fault_is_noticed(platform):
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == f"{platform}: every fault is noticed\n"
+
+
+def test_what_has_no_fault_passes(monkeypatch):
+    def none(poll):
+        return poll
+
+    monkeypatch.setattr(mutants, "FAULTS", (none,))
+    assert mutants.unnoticed("discourse") == ["none"]
