@@ -188,9 +188,9 @@ class TestMeaning:
     def test_an_allegation_stays_one_beside_a_word_about_the_parking(self):
         text = "They misdiagnosed me. Parking is awful too."
         asked, read = hunches().of(["clinical_harm_allegation.hunch"]), Reading(text)
-        assert asked.doubts(
-            "clinical_harm_allegation.misdiagnosed", asked.weighed(read), read
-        )  # the whole would be doubted
+        scored = asked.scored(read)
+        assert scored is not None
+        assert asked.doubts("clinical_harm_allegation.misdiagnosed", scored, read)  # the whole would be doubted
         assert "clinical_harm_allegation" in risks(text)
 
     def test_praise_does_not_lower_a_danger(self):

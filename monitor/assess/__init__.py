@@ -16,7 +16,7 @@ from monitor.assess.vader import emoji_in
 from monitor.model import Assessment, Mention, Signal
 from monitor.voice import Voice
 
-_VERSION = 6
+_VERSION = 7
 """Of the code in this package: raised when it judges otherwise, so that what is stored can be assessed again."""
 
 

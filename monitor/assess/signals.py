@@ -7,7 +7,7 @@ sentence is looked up once per list and sentence, so that the work grows with th
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from monitor.assess.hunch import Asked, hunches
@@ -68,40 +68,39 @@ class Signals:
         rule."""
         sets = [self._sets[_role(one.mention)] for one in subjects]
         found = [rules.hits(one.read.words) for rules, one in zip(sets, subjects, strict=True)]
-        weighed = [rules.hunches.weighed(one.read) for rules, one in zip(sets, subjects, strict=True)]
-        return list(map(self._shown, sets, subjects, found, weighed))
+        scored = [rules.hunches.scored(one.read) for rules, one in zip(sets, subjects, strict=True)]
+        return list(map(self._shown, sets, subjects, found, scored))
 
     def doubted(self, subject: Subject) -> tuple[Signal, ...]:
         """What rules find in one and nobody is told, since a text of few words reads too little like it."""
         rules, read = self._sets[_role(subject.mention)], subject.read
-        weighed = rules.hunches.weighed(read)
-        if weighed is None:
+        scored = rules.hunches.scored(read)
+        if scored is None:
             return ()
-        hits = self._hits(rules, subject, rules.hits(read.words), weighed)
-        met = self._met(rules, hits, _Scene(read, self._lists, weighed), subject)
-        return tuple(signal for rule, signal in met if _doubted(rules.hunches, rule, signal, weighed, read))
+        hits = self._hits(rules, subject, rules.hits(read.words), scored)
+        met = self._met(rules, hits, _Scene(read, self._lists), subject)
+        return tuple(signal for rule, signal in met if _doubted(rules.hunches, rule, signal, scored, read))
 
     def _shown(
-        self, rules: _RuleSet, subject: Subject, found: _Found, weighed: int | None
+        self, rules: _RuleSet, subject: Subject, found: _Found, scored: int | None
     ) -> tuple[tuple[Signal, ...], tuple[str, ...]]:
         """The signals and themes of one, given what its words found."""
-        hits = self._hits(rules, subject, found, weighed)
-        signals = self._judged(rules, hits, _Scene(subject.read, self._lists, weighed), subject) if hits else ()
+        hits = self._hits(rules, subject, found, scored)
+        signals = self._judged(rules, hits, _Scene(subject.read, self._lists, scored), subject) if hits else ()
         return signals, tuple([self._themes[k] for k in sorted(found[0])])
 
-    def _hits(self, rules: _RuleSet, subject: Subject, found: _Found, weighed: int | None) -> dict[int, list[Span]]:
+    def _hits(self, rules: _RuleSet, subject: Subject, found: _Found, scored: int | None) -> dict[int, list[Span]]:
         """What the words found, and what shapes, themes and hunches add."""
         themes, hits = found
-        mention, read, parent, _ = subject
+        mention, read, parent, mood = subject
         if rules.shapes and (mention.ours or read.telling):
             for number, shape in rules.shapes:
                 hits.setdefault(number, []).extend(self._shaped(shape, read, parent))
         if themes:
             for number in rules.themed:
                 hits.setdefault(number, []).extend(sorted(themes.values()))
-        if weighed is not None:
-            for number, span in rules.suspected(weighed, read):
-                hits.setdefault(number, []).append(span)
+        for number, span in rules.suspected(scored, read, mood):
+            hits.setdefault(number, []).append(span)
         return hits
 
     def _judged(
@@ -110,9 +109,9 @@ class Signals:
         """The signals of the rules whose finds hold, worst first; under the guard only those that override it, and beside
         one that is told no complaint about the service: a threat is not also that."""
         signals = self._met(rules, hits, scene, subject)
-        if signals and scene.weighed is not None:
-            weighed, asked, read = scene.weighed, rules.hunches, scene.read
-            signals = [found for found in signals if not _doubted(asked, *found, weighed, read)]
+        if signals and scene.scored is not None:
+            scored, asked, read = scene.scored, rules.hunches, scene.read
+            signals = [found for found in signals if not _doubted(asked, *found, scored, read)]
         if not signals:
             return ()
         signals = _unsuspected(signals)
@@ -236,10 +235,10 @@ def _role(mention: Mention) -> str:
     return "owner_reply" if mention.kind is Kind.COMMENT else "owner_post"
 
 
-def _doubted(asked: Asked, rule: LexiconRule, signal: Signal, weighed: int, read: Reading) -> bool:
+def _doubted(asked: Asked, rule: LexiconRule, signal: Signal, scored: int, read: Reading) -> bool:
     """Whether neither a text nor that sentence of it which has the find reads like the find's class: an allegation stays one
     beside a word about the parking."""
-    if not asked.doubts(rule.id, weighed, read):
+    if not asked.doubts(rule.id, scored, read):
         return False
     if signal.field == "title" or len(read.sentences) == 1:
         return True
@@ -303,9 +302,14 @@ class _RuleSet:
         self._brief = max(brief.values(), default=0)
         self._index_of_long = self._index.without(brief)
 
-    def suspected(self, weighed: int, read: Reading) -> Sequence[tuple[int, Span]]:
-        """The hunches about a short text: each with the sentence that carries most of it."""
-        return [(self._suspects[rule], span) for rule, span in self.hunches.raised(weighed, read)]
+    def suspected(self, scored: int | None, read: Reading, mood: float) -> Iterator[tuple[int, Span]]:
+        """The hunches about a text, each with the sentence that reads most like it; of a longer text only where it is angry."""
+        raised: Iterable[tuple[str, Span]] = ()
+        if scored is not None:
+            raised = self.hunches.raised(scored, read)
+        elif mood <= _ANGRY:
+            raised = self.hunches.raised_by_sentences(read)
+        return ((self._suspects[rule], span) for rule, span in raised)
 
     def hits(self, words: Sequence[str]) -> _Found:
         """The first find of each theme, and the finds of each rule."""
@@ -321,11 +325,11 @@ class _RuleSet:
 
 
 class _Scene:
-    """A text while rules look at it: what stands where, remembered; and what hunches weigh of it, None of a long one."""
+    """A text while rules look at it: what stands where, remembered; and how hunches score it, None where they do not."""
 
-    def __init__(self, read: Reading, lists: _Lists, weighed: int | None = None) -> None:
+    def __init__(self, read: Reading, lists: _Lists, scored: int | None = None) -> None:
         self.read = read
-        self.weighed = weighed
+        self.scored = scored
         self._lists = lists
         self._present: dict[tuple[str, int, int], bool] = {}
         self._said: frozenset[str] | None = None
