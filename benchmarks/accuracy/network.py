@@ -37,7 +37,7 @@ class Network(NamedTuple):
 
 def learned(rows: Any, meanings: int, true: Any, weights: Any) -> Network:
     """The network for sparse `rows` whose last `meanings` columns are what the words mean. `true` and `weights` have a row a
-    text and a column a rule; what weighs nothing is not asked. The same on every run, on one kind of processor."""
+    text and a column a rule; what weighs nothing is not asked."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     order, rows = np.random.default_rng(0), rows.astype(np.float32).tocsr()
