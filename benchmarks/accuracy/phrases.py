@@ -22,7 +22,7 @@ FILES = {
     "in view of the rules": "phrases.txt",
     "unseen": "unseen.txt",
     "unseen, by another": "unseen2.txt",
-    "unseen, by a third, and measured once, last": "unseen3.txt",
+    "unseen, by a third, and measured last": "unseen3.txt",
 }
 """What is read, beside this module, and what the tables are called."""
 
