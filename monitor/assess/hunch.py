@@ -124,7 +124,6 @@ class Hunches:
         self.shared = min((len(bar.weights) for bar in bars.values()), default=0)
         self._tops = sum(_TOP << _BITS * i for i in range(len(units)))
         self._fields = Struct(f"<{len(units)}H")
-        self._lines = [self._line(math.sqrt(max(length, 1))) for length in range(READ + 1)]
         self._packed = dict(weights).get
 
     def of(self, rules: Iterable[str]) -> Asked:
@@ -142,17 +141,10 @@ class Hunches:
 
     def features(self, words: Sequence[str]) -> Features:
         """Which features a text of such words has, and how much."""
-        biases, scales = self._lines[min(len(words), READ)]
-        weighed = self.unpacked(self.weighed(words))
-        found = [bias + scale * weight for bias, scale, weight in zip(biases, scales, weighed, strict=True)]
-        shared = self.shared
-        found[:shared] = [feature if feature > 0 else 0.0 for feature in found[:shared]]
-        return found
-
-    def _line(self, root: float) -> tuple[list[float], list[float]]:
-        """What is added to the weights of a text, which are `_TOP` above themselves, once they are multiplied, and by what."""
-        scales = [unit.scale / root for unit in self.units]
-        return [unit.bias - _TOP * scale for unit, scale in zip(self.units, scales, strict=True)], scales
+        root = math.sqrt(max(min(len(words), READ), 1))
+        weighed = zip(self.units, self.unpacked(self.weighed(words)), strict=True)
+        found = [unit.bias + unit.scale * (weight - _TOP) / root for unit, weight in weighed]
+        return [max(feature, 0.0) for feature in found[: self.shared]] + found[self.shared :]
 
     def known(self, read: Reading) -> int:
         """How many of the words have a weight."""
